@@ -1,0 +1,44 @@
+"""Who calls the API: the holder of a key."""
+
+import re
+
+from django.utils.translation import gettext_lazy as _
+from rest_framework import exceptions
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.request import Request
+
+from accounts.models import ApiKey, User
+
+# What the package makes: eight characters, a dot, thirty-two characters. Anything else never reaches the database.
+SHAPE = re.compile(r"[A-Za-z0-9]{8}\.[A-Za-z0-9]{32}")
+
+
+class KeyAuthentication(BaseAuthentication):
+    """`Authorization: Token <key>`. No such header: somebody else's matter; a wrong, revoked or expired key: 401."""
+
+    keyword = "Token"
+
+    def authenticate(self, request: Request) -> tuple[User, ApiKey] | None:
+        """The key's client and the key."""
+        scheme, _space, given = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != self.keyword.lower():
+            return None
+        key = _valid_key(given.strip())
+        if key is None:
+            raise exceptions.AuthenticationFailed(_("This API key is not valid. Ask the shop's staff for a new one."), code="bad_key")
+        return key.user, key
+
+    def authenticate_header(self, request: Request) -> str:
+        """Makes the refusal a 401 that names the scheme."""
+        return self.keyword
+
+
+def _valid_key(given: str) -> ApiKey | None:
+    if not SHAPE.fullmatch(given):
+        return None
+    try:
+        key = ApiKey.objects.get_from_key(given)
+    except ApiKey.DoesNotExist:
+        return None
+    # The package's manager promises its own base class only.
+    return key if isinstance(key, ApiKey) and not key.has_expired and key.user.is_active else None

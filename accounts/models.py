@@ -1,0 +1,72 @@
+"""Users in their roles, and the API clients' keys."""
+
+import uuid
+import zoneinfo
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import AbstractUser
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+from rest_framework_api_key.models import AbstractAPIKey
+
+AGENTS_GROUP = "Agents"
+
+
+def new_user_id() -> str:
+    """An id of ours in Vonage's shape."""
+    return f"USR-{uuid.uuid4()}"
+
+
+def check_time_zone(name: str) -> None:
+    """Raise ValidationError unless `name` is an IANA time zone of this machine."""
+    if name not in zoneinfo.available_timezones():
+        raise ValidationError(
+            _("%(name)s is not a time zone. Write one like Europe/Berlin."), code="unknown_time_zone", params={"name": name}
+        )
+
+
+class User(AbstractUser):
+    """A person: customer, agent or staff. The role is a permission, never a name.
+
+    `public_id` is the id that leaves the house; `provider_id` is Vonage's, once it has one.
+    """
+
+    public_id = models.CharField(_("id"), max_length=40, unique=True, default=new_user_id, editable=False)
+    provider_id = models.CharField(_("Vonage id"), max_length=100, unique=True, null=True, blank=True, editable=False)
+    name = models.CharField(_("name"), max_length=150, blank=True, help_text=_("As we address them in mails and chats."))
+    phone = models.CharField(_("phone"), max_length=32, blank=True)
+    language = models.CharField(_("language"), max_length=10, choices=settings.LANGUAGES, default=settings.LANGUAGE_CODE)
+    time_zone = models.CharField(_("time zone"), max_length=64, default=settings.TIME_ZONE, validators=[check_time_zone])
+
+    class Meta(AbstractUser.Meta):
+        swappable = "AUTH_USER_MODEL"
+        permissions = [("answer_chats", "Can answer customers' chats (is an agent)")]
+
+    def __str__(self) -> str:
+        return f"{self.display_name} ({self.username})" if self.name else self.username
+
+    @property
+    def display_name(self) -> str:
+        """What other people see."""
+        return self.name or self.get_full_name() or self.username
+
+    @property
+    def is_agent(self) -> bool:
+        """Whether this person may read and answer every customer's chat."""
+        return self.has_perm("accounts.answer_chats")
+
+
+class ApiKey(AbstractAPIKey):
+    """A key of one API client, kept as a hash; sent as `Authorization: Token <key>`.
+
+    The client is a user of its own, so that every door asks the same question: what may this user do?
+    """
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="api_keys", verbose_name=_("client"))
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Name the key after its client where nobody gave it a name."""
+        self.name = self.name or self.user.username
+        super().save(*args, **kwargs)

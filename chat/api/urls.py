@@ -1,0 +1,11 @@
+"""Addresses of the conversations' API, below /api/."""
+
+from django.urls import path
+
+from chat.api import views
+
+urlpatterns = [
+    path("conversations/", views.ConversationList.as_view(), name="conversations"),
+    path("conversations/<str:conversation_id>/events/", views.Events.as_view(), name="conversation-events"),
+    path("conversations/<str:conversation_id>/seen/", views.Seen.as_view(), name="conversation-seen"),
+]

@@ -1,0 +1,123 @@
+"""The API of conversations: the list for agents, and the events of one for whoever may read it."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.authentication import SessionAuthentication
+from rest_framework.exceptions import NotFound, PermissionDenied, ValidationError
+from rest_framework.generics import GenericAPIView
+from rest_framework.pagination import CursorPagination
+from rest_framework.permissions import SAFE_METHODS, AllowAny, IsAuthenticated
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.models import User
+from chat import access, conversations, page, shapes
+from chat.api import serializers
+from chat.models import Conversation
+
+SPEAKER = OpenApiParameter(
+    "as", str, description="As whom the caller speaks, where the browser holds an agent's log-in and a customer's link."
+)
+
+
+class ByLastEvent(CursorPagination):
+    """Conversations with the newest event first."""
+
+    ordering = ("-last_event_at", "-pk")
+    page_size_query_param = "limit"
+    max_page_size = 200
+
+
+class ConversationList(GenericAPIView[Conversation]):
+    """Every conversation, for agents."""
+
+    permission_classes = [IsAuthenticated]
+    pagination_class = ByLastEvent
+    serializer_class = serializers.ConversationShape
+    queryset = Conversation.objects.none()
+
+    def get_queryset(self) -> QuerySet[Conversation]:
+        """All of them: every agent may read every conversation."""
+        return Conversation.objects.select_related("customer")
+
+    @extend_schema(operation_id="conversations_list", responses=serializers.ConversationShape(many=True))
+    def get(self, request: Request) -> Response:
+        """Newest event first."""
+        if not isinstance(request.user, User) or not request.user.is_agent:
+            raise PermissionDenied(_("Only agents see every conversation."))
+        rows = page.inbox_rows(self.paginate_queryset(self.get_queryset()) or [], request.user)
+        return self.get_paginated_response(rows)
+
+
+class PartyView(APIView):
+    """A view of one conversation, for those whom `chat/access.py` lets in; for everybody else it is a 404."""
+
+    permission_classes = [AllowAny]
+
+    def party(self, request: Request, conversation_id: str) -> access.Party:
+        """The caller's side. A browser's writes carry the CSRF token, a link's session included (DRF asks it of log-ins only)."""
+        if request.auth is None and request.method not in SAFE_METHODS:
+            SessionAuthentication().enforce_csrf(request)
+        user = request.user if isinstance(request.user, User) else None
+        try:
+            return access.party(
+                conversation_id=conversation_id,
+                username=request.query_params.get("as", ""),
+                user=user,
+                session=request._request.session if request.auth is None else None,
+            )
+        except access.NoAccessError:
+            raise NotFound(_("There is no such conversation.")) from None
+
+
+class Events(PartyView):
+    """The events of one conversation."""
+
+    @extend_schema(parameters=[serializers.Window, SPEAKER], responses=serializers.EventsShape)
+    def get(self, request: Request, conversation_id: str) -> Response:
+        """A page of events in order: after a number, before one, or the newest."""
+        conversation = self.party(request, conversation_id).conversation
+        window = serializers.Window(data=request.query_params)
+        window.is_valid(raise_exception=True)
+        asked: dict[str, Any] = window.validated_data
+        found = conversations.history(conversation, after=asked.get("after"), before=asked.get("before"), limit=asked["limit"])
+        first, last = (found[0].sequence, found[-1].sequence) if found else (0, 0)
+        has_more = bool(found) and (last < conversation.sequence if "after" in asked else first > 1)
+        answer = {"events": shapes.events(found, conversation), "sequence": conversation.sequence, "has_more": has_more}
+        return Response(answer | {"members": shapes.members(conversation)})
+
+    @extend_schema(request=serializers.NewEvent, responses={200: serializers.EventShape, 201: serializers.EventShape}, parameters=[SPEAKER])
+    def post(self, request: Request, conversation_id: str) -> Response:
+        """Add a message: 201, or 200 with the stored event where the client key was used before."""
+        me = self.party(request, conversation_id).member()
+        given = serializers.NewEvent(data=request.data)
+        given.is_valid(raise_exception=True)
+        body, before = given.validated_data["body"], me.conversation.sequence
+        try:
+            event = conversations.send_text(me, body["text"], key=given.validated_data.get("client_key"), about=body.get("about"))
+        except conversations.RefusedError as refused:
+            raise ValidationError(_nested(refused.field, str(refused)), code=refused.code) from None
+        return Response(shapes.event(event, me.conversation), status=201 if event.sequence > before else 200)
+
+
+class Seen(PartyView):
+    """How far the caller has read."""
+
+    @extend_schema(request=serializers.Seen, responses={204: None}, parameters=[SPEAKER])
+    def post(self, request: Request, conversation_id: str) -> Response:
+        """Move the mark forward; a number of the future counts as the last event."""
+        me = self.party(request, conversation_id).member()
+        given = serializers.Seen(data=request.data)
+        given.is_valid(raise_exception=True)
+        conversations.see(me, given.validated_data["sequence"])
+        return Response(status=204)
+
+
+def _nested(path: str, detail: str) -> dict[str, Any]:
+    """{"body": {"text": [detail]}} for "body.text"."""
+    head, _dot, rest = path.partition(".")
+    return {head: _nested(rest, detail)} if rest else {head: [detail]}

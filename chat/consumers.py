@@ -1,0 +1,228 @@
+"""The sockets: a live conversation, and the live inbox (frames: docs/chat-protocol.md).
+
+A socket only hints; what it sends is read from the database after its last number, so nothing is lost, doubled or out of order.
+"""
+
+import asyncio
+import json
+import logging
+from collections.abc import Coroutine
+from typing import Any
+from urllib.parse import parse_qs
+
+from channels.db import database_sync_to_async
+from channels.generic.websocket import AsyncWebsocketConsumer
+
+from accounts.models import User
+from chat import access, conversations, page, shapes
+from chat.hub import INBOX, Hint, Listener, hub
+from chat.models import Conversation, Member
+
+logger = logging.getLogger(__name__)
+
+LONGEST_FRAME = 64_000
+NOT_YOURS = 4403
+
+
+class Frames(AsyncWebsocketConsumer):
+    """JSON in, JSON out, one room to listen to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.room = ""
+        self.listener: Listener | None = None
+        self.tasks: set[asyncio.Task[None]] = set()
+
+    async def listen(self, room: str, listener: Listener) -> None:
+        """Hear the room's hints from now on."""
+        self.room, self.listener = room, listener
+        hub.join(room, listener)
+
+    def begin(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run `work` beside the socket; kept until it ends, as the event loop itself keeps no hold of it."""
+        task = asyncio.get_running_loop().create_task(work)
+        self.tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: "asyncio.Task[None]") -> None:
+        self.tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            logger.warning("a socket's work ended: %s", type(error).__name__)
+
+    async def disconnect(self, code: int) -> None:
+        """Stop listening."""
+        if self.listener:
+            hub.leave(self.room, self.listener)
+        for task in self.tasks:
+            task.cancel()
+
+    async def tell(self, kind: str, **content: Any) -> None:
+        """Send one frame."""
+        await self.send(text_data=json.dumps({"type": kind, **content}, ensure_ascii=False))
+
+    async def refuse(self, code: str, detail: str, *, client_key: object = None, retry: bool = False) -> None:
+        """Answer a frame that can't be taken."""
+        await self.tell("error", client_key=client_key, code=code, detail=detail, retry=retry)
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        """Hand a frame to the method named for its type (`on_send`, …)."""
+        if text_data is None or len(text_data) > LONGEST_FRAME:
+            await self.refuse("too_long", "A frame is text of at most 64 kB.")
+            return
+        try:
+            frame = json.loads(text_data)
+        except ValueError:
+            frame = None
+        kind = frame.get("type") if isinstance(frame, dict) else None
+        method = getattr(self, f"on_{kind}", None) if isinstance(kind, str) and kind.isidentifier() else None
+        if method is None:
+            await self.refuse("bad_frame", "We don't know this frame.")
+            return
+        await method(frame)
+
+    async def on_ping(self, frame: dict[str, Any]) -> None:
+        """Keep the line open."""
+        await self.tell("pong")
+
+    @property
+    def _query(self) -> dict[str, str]:
+        return {name: values[0] for name, values in parse_qs(self.scope["query_string"].decode()).items()}
+
+    @property
+    def _user(self) -> User | None:
+        user = self.scope.get("user")
+        return user if isinstance(user, User) else None
+
+
+class ConversationConsumer(Frames):
+    """One party's live view of one conversation."""
+
+    me: Member
+
+    async def connect(self) -> None:
+        """Let the party in, catch up after `?after=`, then say that the page is live."""
+        await self.accept()
+        try:
+            self.me = await self._enter()
+        except access.NoAccessError:
+            await self.close(NOT_YOURS)
+            return
+        after = self._query.get("after", "0")
+        self.last = int(after) if after.isdecimal() and len(after) < 16 else 0
+        self._pumping = False
+        self._again = False
+        await self.listen(self.me.conversation.public_id, self._hear)
+        await self._pump()
+        await self.tell("live", sequence=self.last, members=await self._members())
+
+    async def on_send(self, frame: dict[str, Any]) -> None:
+        """Store a message and acknowledge it; the same rule as the API's."""
+        event = frame.get("event")
+        body = event.get("body") if isinstance(event, dict) else None
+        key = frame.get("client_key")
+        if not isinstance(body, dict) or not isinstance(key, str):
+            await self.refuse("bad_type", "A message needs event.body and a client_key.", client_key=key)
+            return
+        try:
+            stored = await self._send(body, key)
+        except conversations.RefusedError as refused:
+            await self.refuse(refused.code, str(refused), client_key=key, retry=refused.retry)
+            return
+        await self.tell("ack", client_key=key, event=stored)
+
+    async def on_typing(self, frame: dict[str, Any]) -> None:
+        """Tell the others; nothing is stored."""
+        hint = Hint(kind="typing", member=self.me.public_id, name=self.me.user.display_name)
+        hub.publish(self.me.conversation.public_id, hint)
+
+    async def on_seen(self, frame: dict[str, Any]) -> None:
+        """Move this party's mark forward."""
+        sequence = frame.get("sequence")
+        if isinstance(sequence, int) and 0 <= sequence < 2**53:
+            await self._see(sequence)
+
+    def _hear(self, hint: Hint) -> None:
+        """Called on the event loop for each hint of the room."""
+        self.begin(self._react(hint))
+
+    async def _react(self, hint: Hint) -> None:
+        if hint["kind"] == "events":
+            await self._pump()
+        elif hint["member"] != self.me.public_id:
+            kind = str(hint["kind"])
+            more = {"name": hint["name"]} if kind == "typing" else {"sequence": hint["sequence"]}
+            await self.tell(kind, **{"from": hint["member"]}, **more)
+
+    async def _pump(self) -> None:
+        """Send everything after our last number; one pump at a time, and once more if a hint came meanwhile."""
+        if self._pumping:
+            self._again = True
+            return
+        self._pumping = True
+        try:
+            while True:
+                self._again = False
+                while events := await self._events_after(self.last):
+                    self.last = events[-1]["id"]
+                    await self.tell("events", events=events)
+                if not self._again:
+                    return
+        finally:
+            self._pumping = False
+
+    @database_sync_to_async
+    def _enter(self) -> Member:
+        conversation_id = self.scope["url_route"]["kwargs"]["conversation_id"]
+        username = self._query.get("as", "")
+        me = access.party(conversation_id=conversation_id, username=username, user=self._user, session=self.scope.get("session"))
+        return me.member()
+
+    @database_sync_to_async
+    def _events_after(self, sequence: int) -> list[shapes.Shape]:
+        found = conversations.history(self.me.conversation, after=sequence, limit=conversations.LONGEST_PAGE)
+        return shapes.events(found, self.me.conversation)
+
+    @database_sync_to_async
+    def _members(self) -> list[shapes.Shape]:
+        return shapes.members(self.me.conversation)
+
+    @database_sync_to_async
+    def _send(self, body: dict[str, Any], key: str) -> shapes.Shape:
+        about = body.get("about")
+        about = about if isinstance(about, int) and 0 < about < 2**53 else None
+        event = conversations.send_text(self.me, body.get("text", ""), key=key, about=about)
+        return shapes.event(event, self.me.conversation)
+
+    @database_sync_to_async
+    def _see(self, sequence: int) -> None:
+        self.me.conversation.refresh_from_db(fields=["sequence"])
+        conversations.see(self.me, sequence)
+
+
+class InboxConsumer(Frames):
+    """The inbox's rows, each as soon as it changes."""
+
+    async def connect(self) -> None:
+        """Agents only."""
+        await self.accept()
+        if not await self._may_enter():
+            await self.close(NOT_YOURS)
+            return
+        await self.listen(INBOX, self._hear)
+        await self.tell("live")
+
+    def _hear(self, hint: Hint) -> None:
+        self.begin(self._react(str(hint["conversation"])))
+
+    async def _react(self, conversation_id: str) -> None:
+        for row in await self._rows(conversation_id):
+            await self.tell("conversation", conversation=row)
+
+    @database_sync_to_async
+    def _may_enter(self) -> bool:
+        return self._user is not None and self._user.is_agent
+
+    @database_sync_to_async
+    def _rows(self, conversation_id: str) -> list[shapes.Shape]:
+        found = Conversation.objects.select_related("customer").filter(public_id=conversation_id)
+        return page.inbox_rows(found, self._user) if self._user else []

@@ -1,0 +1,146 @@
+"""The worker's one thread: claims due rows, drives their rules, and hands their outside calls to a pool of threads."""
+
+import logging
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+from queue import Empty, SimpleQueue
+from typing import Any
+
+from django.conf import settings
+from django.db import Error as DatabaseError
+from django.db import connection
+
+from chat import outbox
+from chat.outbox import BackendError, Call, LeaseLostError, OutboxRow, Work
+
+logger = logging.getLogger(__name__)
+
+POLL_SECONDS = 1.0
+
+
+class Task:
+    """One claimed row and its half-way rule."""
+
+    def __init__(self, row: OutboxRow, work: Work) -> None:
+        self.row = row
+        self.work = work
+
+    def advance(self, result: Any = None, error: BaseException | None = None) -> Call | None:
+        """Run the rule up to its next outside call; None once the row came to an end of its attempt."""
+        try:
+            while True:
+                call = self.work.throw(error) if error else self.work.send(result)
+                if not call.local:
+                    return call
+                result, error = _outcome(call)
+        except StopIteration:
+            self._close(None)
+        except BackendError as refused:
+            self._close(refused)
+        except LeaseLostError:
+            logger.warning("%s lost its lease; its new holder decides", self)
+        except DatabaseError:
+            # Nothing can be written now; the lease brings the row back.
+            logger.exception("%s stopped: the database failed", self)
+        except Exception as bug:
+            logger.exception("%s met a fault of ours", self)
+            self._close(BackendError(f"A fault of ours: {type(bug).__name__}. We keep trying.", code="internal"))
+        return None
+
+    def _close(self, error: BackendError | None) -> None:
+        try:
+            if error is None:
+                self.row.finish()
+            else:
+                self.row.give_back(error)
+            logger.info("%s: attempt %d %s", self, self.row.attempts, f"ended with {error.code or 'an error'}" if error else "done")
+        except (LeaseLostError, DatabaseError) as lost:
+            logger.warning("%s could not be closed: %s", self, type(lost).__name__)
+
+    def __str__(self) -> str:
+        return f"{self.row._meta.model_name} {self.row.pk}"
+
+
+class Coordinator:
+    """Works on every kind of row until it is told to stop."""
+
+    def __init__(self, *, threads: int | None = None) -> None:
+        self.slots = threads or settings.OUTBOX_THREADS
+        self.in_flight = 0
+        self.stopping = threading.Event()
+        self._done: SimpleQueue[tuple[Task, Future[Any]] | None] = SimpleQueue()
+        self._pool = ThreadPoolExecutor(self.slots, thread_name_prefix="outside")
+
+    def run(self) -> None:
+        """Work until `stop`; then begin nothing new, wait for what is under way, and return."""
+        outbox.listen(self._done)
+        while not self.stopping.is_set() or self.in_flight:
+            try:
+                began = 0 if self.stopping.is_set() else self._begin()
+            except DatabaseError as error:
+                logger.warning("the database can't be asked for work (%s); we try again", type(error).__name__)
+                connection.close()
+                self.stopping.wait(POLL_SECONDS)
+                began = 0
+            if not began or self.in_flight >= self.slots:
+                self._collect(block=True)
+            self._collect(block=False)
+        self._pool.shutdown()
+        connection.close()
+
+    def stop(self) -> None:
+        """Ask `run` to end; safe from any thread and from a signal handler."""
+        self.stopping.set()
+        self._done.put(None)
+
+    def _begin(self) -> int:
+        began = 0
+        for model, rule in outbox.rules().items():
+            free = self.slots - self.in_flight
+            if free <= 0:
+                break
+            for row in model.claim(free):
+                began += 1
+                task = Task(row, rule(row))
+                self._hand_out(task, task.advance())
+        return began
+
+    def _collect(self, *, block: bool) -> None:
+        try:
+            while True:
+                item = self._done.get(block=block, timeout=POLL_SECONDS if block else None)
+                block = False
+                if item is not None:
+                    task, future = item
+                    self.in_flight -= 1
+                    error = future.exception()
+                    self._hand_out(task, task.advance(None if error else future.result(), error))
+        except Empty:
+            return
+
+    def _hand_out(self, task: Task, call: Call | None) -> None:
+        if call is None:
+            return
+        self.in_flight += 1
+        future = self._pool.submit(call.function)
+        future.add_done_callback(lambda done: self._done.put((task, done)))
+
+
+def drain() -> int:
+    """Work on all rows that are due now, in this thread, and return how many attempts that took (tests and commands)."""
+    attempts = 0
+    while rows := [(rule, row) for model, rule in outbox.rules().items() for row in model.claim(100)]:
+        for rule, row in rows:
+            attempts += 1
+            task = Task(row, rule(row))
+            call = task.advance()
+            while call is not None:
+                call = task.advance(*_outcome(call))
+    return attempts
+
+
+def _outcome(call: Call) -> tuple[Any, BaseException | None]:
+    try:
+        return call.function(), None
+    except Exception as error:
+        return None, error

@@ -1,0 +1,58 @@
+"""What a page shows, computed from the conversation's events alone.
+
+The chat knows two kinds of events that name an order, by their type and body; it has never heard of the app that writes them.
+"""
+
+from collections.abc import Iterable
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from chat import formats
+from chat.models import Conversation, Event
+
+ORDER_CONFIRMED = "custom:order-confirm-event"
+ORDER_STATUS = "custom:order-status-event"
+MOST_ORDERS = 200
+
+Fold = dict[str, Any]
+
+
+def orders(conversation: Conversation) -> list[Fold]:
+    """The orders that this conversation's events tell of, newest first, each in its latest state.
+
+    Each: {"id", "text", "version", "status", "currency", "total", "placed_at", "lines", "lines_left_out", "ship_to"}.
+    """
+    told = conversation.events.filter(type__in=[ORDER_CONFIRMED, ORDER_STATUS]).order_by("-sequence")[: MOST_ORDERS * 2]
+    return orders_from(reversed(told))
+
+
+def orders_from(events: Iterable[Event]) -> list[Fold]:
+    """The same fold over events that are at hand, in order."""
+    found: dict[int, Fold] = {}
+    for event in events:
+        body = event.body
+        number = body.get("id")
+        if not isinstance(number, int):
+            continue
+        if event.type == ORDER_CONFIRMED:
+            found[number] = dict(body)
+        elif event.type == ORDER_STATUS and number in found:
+            found[number] |= {name: body[name] for name in ("status", "version", "total", "currency") if name in body}
+    return sorted(found.values(), key=lambda order: -order["id"])
+
+
+def worded(order: Fold) -> Fold:
+    """The order with amounts as people write them: `total_text`, and `total_text` and `unit_price_text` of each line."""
+    currency = str(order.get("currency", ""))
+    lines = [
+        line | {"total_text": _money(line.get("total"), currency), "unit_price_text": _money(line.get("unit_price"), currency)}
+        for line in order.get("lines", [])
+    ]
+    return order | {"total_text": _money(order.get("total"), currency), "lines": lines}
+
+
+def _money(amount: object, currency: str) -> str:
+    try:
+        return formats.money(Decimal(str(amount)), currency) if currency else str(amount)
+    except InvalidOperation:
+        return str(amount)

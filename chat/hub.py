@@ -1,0 +1,51 @@
+"""Who is listening to what, in this process: room -> callbacks on the event loop.
+
+The hub only hints that something is new; every listener then reads the database. A lost hint costs delay, never a message.
+"""
+
+import asyncio
+import threading
+from collections import defaultdict
+from collections.abc import Callable
+
+Listener = Callable[["Hint"], None]
+INBOX = "inbox"
+
+
+class Hint(dict[str, object]):
+    """A small JSON object: {"kind": "events", "conversation": "CON-…", "sequence": 7} or {"kind": "typing" | "seen", …}."""
+
+
+class Hub:
+    """Listeners by room. `publish` is safe from any thread; listeners run on their own event loop."""
+
+    def __init__(self) -> None:
+        self._rooms: dict[str, set[tuple[asyncio.AbstractEventLoop, Listener]]] = defaultdict(set)
+        self._lock = threading.Lock()
+
+    def join(self, room: str, listener: Listener) -> None:
+        """Listen to a room from the running event loop."""
+        with self._lock:
+            self._rooms[room].add((asyncio.get_running_loop(), listener))
+
+    def leave(self, room: str, listener: Listener) -> None:
+        """Stop listening; harmless where one never did."""
+        with self._lock:
+            self._rooms[room].discard((asyncio.get_running_loop(), listener))
+            if not self._rooms[room]:
+                del self._rooms[room]
+
+    def publish(self, room: str, hint: Hint) -> None:
+        """Hand `hint` to everybody in the room."""
+        with self._lock:
+            listeners = list(self._rooms.get(room, ()))
+        for loop, listener in listeners:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(listener, hint)
+
+    def __len__(self) -> int:
+        with self._lock:
+            return sum(len(listeners) for listeners in self._rooms.values())
+
+
+hub = Hub()

@@ -1,0 +1,202 @@
+"""The outbox: whatever must leave the house is a row, and this is the one mechanism that works on rows.
+
+A row is written in the transaction that causes it. The coordinator (`chat/coordinator.py`, one thread a process) claims due rows
+under a lease and drives each one's work: a generator that touches the database freely and *yields* every call to the outside.
+Yielded calls run on pool threads and their result, or error, comes back into the generator. So a rule reads top to bottom like a
+plain function, and by construction all HTTP happens in pool threads and all database writes in the coordinator.
+
+There is no "running" state to be stuck in: a claim only moves `next_attempt_at` to the end of the lease, so a dead worker's row
+comes due by itself. Every write of a claimed row is fenced by its lease token: a late zombie changes nothing.
+"""
+
+import random
+import uuid
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from queue import SimpleQueue
+from typing import Any, Self, TypeVar
+
+from django.conf import settings
+from django.db import connection, models, transaction
+from django.db.models.functions import Now
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+BACKOFF_FIRST_SECONDS = 2.0
+BACKOFF_LONGEST_SECONDS = 900.0
+
+
+class BackendError(Exception):
+    """What a provider refused, in a sentence.
+
+    `permanent`: trying again can't help. `unknown`: the work may have been done, so ask before repeating it.
+    `retry_after`: seconds the provider asked us to wait. `code`: the provider's own word for it.
+    """
+
+    def __init__(
+        self, message: str, *, code: str = "", permanent: bool = False, unknown: bool = False, retry_after: float | None = None
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.permanent = permanent
+        self.unknown = unknown
+        self.retry_after = retry_after
+
+
+class LeaseLostError(Exception):
+    """Somebody else holds this row by now; whatever we were about to write is theirs to decide."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call to the outside. A `local` call (the embedded side) stays in the coordinator: it writes to our own database."""
+
+    function: Callable[[], Any]
+    local: bool = False
+
+
+Work = Generator[Call, Any, None]
+
+
+class State(models.TextChoices):
+    """Every row ends: in `done`, in `cancelled`, or in `failed`, where a person sees it."""
+
+    WAITING = "waiting", _("waiting")
+    DONE = "done", _("done")
+    FAILED = "failed", _("failed")
+    CANCELLED = "cancelled", _("cancelled")
+
+
+class OutboxRow(models.Model):
+    """Something that must leave the house, and how far it got. Times are UTC, by the database's clock where it has one."""
+
+    state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.WAITING, editable=False)
+    attempts = models.PositiveIntegerField(_("attempts"), default=0, editable=False)
+    next_attempt_at = models.DateTimeField(_("next attempt"), db_default=Now(), editable=False)
+    lease_token = models.UUIDField(null=True, editable=False)
+    is_unknown = models.BooleanField(_("outcome unknown"), default=False, editable=False)
+    last_error = models.TextField(_("last error"), blank=True, editable=False)
+    error_code = models.CharField(_("error code"), max_length=100, blank=True, editable=False)
+    created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
+    finished_at = models.DateTimeField(_("finished"), null=True, editable=False)
+
+    class Meta:
+        abstract = True
+        indexes = [
+            models.Index(fields=["next_attempt_at"], condition=models.Q(state="waiting"), name="%(app_label)s_%(class)s_due"),
+        ]
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Wake the worker of this process once a new row is committed."""
+        is_new = self._state.adding
+        super().save(*args, **kwargs)
+        if is_new:
+            transaction.on_commit(wake)
+
+    def stamp(self, **fields: Any) -> None:
+        """Commit a finished step, and hold the row for another lease. Raises LeaseLostError where it is no longer ours."""
+        self._write(next_attempt_at=clock() + lease(), is_unknown=False, **fields)
+
+    def finish(self) -> None:
+        """Nothing is left to do; a row that was cancelled stays so."""
+        if self.state == State.CANCELLED:
+            return
+        self._write(state=State.DONE, finished_at=clock(), lease_token=None, last_error="", error_code="", is_unknown=False)
+
+    def cancel(self, reason: str) -> None:
+        """Nothing is to be done any more. The rule returns right after this."""
+        self._write(state=State.CANCELLED, finished_at=clock(), last_error=reason, is_unknown=False)
+
+    def give_back(self, error: BackendError) -> None:
+        """Try again later, or, after a permanent refusal or too long a time, stop where a person sees it."""
+        now = clock()
+        told = {"last_error": str(error), "error_code": error.code[:100], "is_unknown": error.unknown or self.is_unknown}
+        if error.permanent or now - self.created_at > timedelta(hours=settings.OUTBOX_MAX_AGE_HOURS):
+            self._write(state=State.FAILED, finished_at=now, lease_token=None, **told)
+        else:
+            delay = max(backoff(self.attempts), error.retry_after or 0.0)
+            self._write(next_attempt_at=now + timedelta(seconds=delay), lease_token=None, **told)
+
+    def retry_now(self) -> bool:
+        """Make a failed or waiting row due at once; False where it is done, cancelled or being worked on."""
+        free = type(self)._base_manager.filter(pk=self.pk, state__in=[State.FAILED, State.WAITING])
+        changed = free.filter(lease_token=None).update(state=State.WAITING, next_attempt_at=clock(), created_at=clock(), finished_at=None)
+        if changed:
+            transaction.on_commit(wake)
+        return bool(changed)
+
+    def _write(self, **fields: Any) -> None:
+        held = type(self)._base_manager.filter(pk=self.pk, lease_token=self.lease_token, state=State.WAITING)
+        if self.lease_token is None or not held.update(**fields):
+            raise LeaseLostError(f"{self._meta.label} {self.pk}")
+        for name, value in fields.items():
+            setattr(self, name, value)
+
+    @classmethod
+    def claim(cls, limit: int) -> list[Self]:
+        """Take up to `limit` due rows under one new lease, oldest first. A poll that finds nothing takes no lock at all."""
+        now = clock()
+        due = cls._base_manager.filter(state=State.WAITING, next_attempt_at__lte=now).order_by("next_attempt_at", "pk")
+        if not due.exists():
+            return []
+        token, until = uuid.uuid4(), now + lease()
+        with transaction.atomic():
+            rows: list[Self] = list(due.select_for_update(skip_locked=True)[:limit])
+            taken = cls._base_manager.filter(pk__in=[row.pk for row in rows])
+            taken.update(lease_token=token, next_attempt_at=until, attempts=models.F("attempts") + 1)
+        for row in rows:
+            row.lease_token, row.next_attempt_at, row.attempts = token, until, row.attempts + 1
+        return rows
+
+
+Row = TypeVar("Row", bound=OutboxRow)
+_rules: dict[type[OutboxRow], Callable[[Any], Work]] = {}
+_listeners: set["SimpleQueue[Any]"] = set()
+
+
+def works_on(model: type[Row]) -> Callable[[Callable[[Row], Work]], Callable[[Row], Work]]:
+    """Make a function the rule that works on the rows of `model`."""
+
+    def register(rule: Callable[[Row], Work]) -> Callable[[Row], Work]:
+        _rules[model] = rule
+        return rule
+
+    return register
+
+
+def rules() -> dict[type[OutboxRow], Callable[[Any], Work]]:
+    """Each kind of row and the rule that works on it."""
+    return dict(_rules)
+
+
+def listen(queue: "SimpleQueue[Any]") -> None:
+    """Put None into `queue` after each commit of this process that wrote a row."""
+    _listeners.add(queue)
+
+
+def wake() -> None:
+    """Tell the coordinators of this process that a row may be due."""
+    for queue in _listeners.copy():
+        queue.put(None)
+
+
+def clock() -> datetime:
+    """Now, by the database's clock where several hosts share it (PostgreSQL), else by ours."""
+    if connection.vendor != "postgresql":
+        return timezone.now()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT statement_timestamp()")
+        now: datetime = cursor.fetchone()[0]
+        return now
+
+
+def lease() -> timedelta:
+    """How long a claimed row is ours."""
+    return timedelta(seconds=settings.OUTBOX_LEASE_SECONDS)
+
+
+def backoff(attempts: int) -> float:
+    """Seconds until the next attempt: exponential with full jitter, so that a provider coming back is not run over."""
+    highest = min(BACKOFF_LONGEST_SECONDS, BACKOFF_FIRST_SECONDS * 2.0 ** min(attempts - 1, 20))
+    return random.uniform(highest / 10, highest)  # noqa: S311 - spreads load, guards nothing

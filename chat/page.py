@@ -1,0 +1,134 @@
+"""What the chat page and the inbox need, made from the record: for the first paint and for the scripts that take over."""
+
+from datetime import date, datetime
+from itertools import groupby
+from typing import Any
+
+from django.conf import settings
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.middleware.csrf import get_token
+from django.urls import reverse
+from django.utils import timezone
+
+from accounts.models import User
+from chat import conversations, folds, links, shapes
+from chat.access import Party
+from chat.models import Conversation, Event, Member
+
+GROUP_SECONDS = 60
+Context = dict[str, Any]
+
+
+def conversation_page(request: HttpRequest, party: Party, number: int) -> Context:
+    """The template's context: `page` (also for the scripts), `order`, `orders`, `days`."""
+    member = party.member()
+    conversation = party.conversation
+    newest = conversations.history(conversation)
+    found = folds.orders(conversation)
+    orders = [folds.worded(order) for order in found]
+    page = {
+        "me": {"username": party.user.username, "name": party.user.display_name, "role": party.role, "member": member.public_id},
+        "conversation": {"id": conversation.public_id, "sequence": newest[-1].sequence if newest else 0},
+        "customer": {"name": conversation.customer.display_name, "username": conversation.customer.username},
+        "members": shapes.members(conversation),
+        "events": shapes.events(newest, conversation),
+        "has_older": bool(newest and newest[0].sequence > 1),
+        "orders": found,
+        "order_id": number,
+        "urls": _urls(request, party),
+        "csrf": get_token(request),
+        "limits": {"text": conversations.LONGEST_TEXT},
+        "transport": settings.CHAT_TRANSPORT,
+        "shop": settings.SHOP_NAME,
+    }
+    order = next((order for order in orders if order["id"] == number), None)
+    return {"page": page, "order": order, "orders": orders, "days": _days(newest, member)}
+
+
+def inbox_rows(conversations_found: "QuerySet[Conversation] | list[Conversation]", agent: User) -> list[Context]:
+    """The inbox's rows as JSON (docs/chat-protocol.md), newest first as given."""
+    found = list(conversations_found)
+    seen = dict(Member.objects.filter(user=agent, conversation__in=found).values_list("conversation_id", "seen_sequence"))
+    latest = _latest_orders(found)
+    return [_row(conversation, agent, seen.get(conversation.pk, 0), latest.get(conversation.pk)) for conversation in found]
+
+
+def with_dates(row: Context) -> Context:
+    """A row for the template: times as datetimes and the wait in whole minutes."""
+    waiting = datetime.fromisoformat(row["waiting_since"]) if row["waiting_since"] else None
+    last = datetime.fromisoformat(row["last_event_at"]) if row["last_event_at"] else None
+    minutes = int((timezone.now() - waiting).total_seconds() // 60) if waiting else None
+    return row | {"waiting_since_date": waiting, "last_event_at_date": last, "waiting_minutes": minutes}
+
+
+def _row(conversation: Conversation, agent: User, seen: int, order: folds.Fold | None) -> Context:
+    return {
+        "id": conversation.public_id,
+        "customer": shapes.user(conversation.customer),
+        "sequence": conversation.sequence,
+        "last_text": conversation.last_text,
+        "last_event_at": shapes.timestamp(conversation.last_event_at) if conversation.last_event_at else None,
+        "waiting_since": shapes.timestamp(conversation.waiting_since) if conversation.waiting_since else None,
+        "unread": max(0, conversation.sequence - seen),
+        "order": {name: order[name] for name in ("id", "status", "total", "currency") if name in order} if order else None,
+        "url": links.path_for(conversation, order["id"] if order else 0, username=agent.username),
+    }
+
+
+def _latest_orders(found: list[Conversation]) -> dict[int, folds.Fold]:
+    """The newest order of each conversation, in its latest state."""
+    told = Event.objects.filter(conversation__in=found, type__in=[folds.ORDER_CONFIRMED, folds.ORDER_STATUS]).order_by(
+        "conversation_id", "sequence"
+    )
+    latest = {}
+    for conversation_id, events in groupby(told, key=lambda event: event.conversation_id):
+        orders = folds.orders_from(events)
+        if orders:
+            latest[conversation_id] = orders[0]
+    return latest
+
+
+def _urls(request: HttpRequest, party: Party) -> dict[str, str]:
+    public_id = party.conversation.public_id
+    speaker = f"?as={party.user.username}"
+    return {
+        "events": reverse("api:conversation-events", args=[public_id]) + speaker,
+        "seen": reverse("api:conversation-seen", args=[public_id]) + speaker,
+        "socket": f"/ws/conversations/{public_id}/{speaker}",
+        "self": request.path,
+        "inbox": reverse("inbox"),
+    }
+
+
+def _days(events: list[Event], me: Member) -> list[Context]:
+    """Events for a page without scripts: by day of the active time zone, in rows of one sender within a minute."""
+    rows: list[Context] = []
+    for event in events:
+        rows.append(_event_row(event, me, rows[-1] if rows else None))
+    by_day = groupby(rows, key=lambda row: row["day"])
+    return [{"date": day, "rows": list(of_day)} for day, of_day in by_day]
+
+
+def _event_row(event: Event, me: Member, previous: Context | None) -> Context:
+    kinds = {"message": "message", folds.ORDER_CONFIRMED: "order", folds.ORDER_STATUS: "status", "member:joined": "joined"}
+    sender = event.from_member
+    day: date = timezone.localtime(event.created_at).date()
+    row: Context = {
+        "event": event,
+        "kind": kinds.get(event.type, "system"),
+        "mine": sender is not None and sender.pk == me.pk,
+        "name": sender.user.display_name if sender else "",
+        "time": event.created_at,
+        "day": day,
+        "text": str(event.body.get("text", "")),
+        "order": folds.worded(dict(event.body)) if event.type in {folds.ORDER_CONFIRMED, folds.ORDER_STATUS} else None,
+    }
+    row["starts_group"] = not (previous and _continues(previous, row))
+    return row
+
+
+def _continues(previous: Context, row: Context) -> bool:
+    same_sender = previous["event"].from_member_id == row["event"].from_member_id
+    close = (row["time"] - previous["time"]).total_seconds() < GROUP_SECONDS
+    return bool(same_sender and close and previous["kind"] == row["kind"] == "message" and previous["day"] == row["day"])

@@ -1,0 +1,10 @@
+"""The addresses of the sockets."""
+
+from django.urls import re_path
+
+from chat.consumers import ConversationConsumer, InboxConsumer
+
+urlpatterns = [
+    re_path(r"^ws/conversations/(?P<conversation_id>[^/]{1,60})/$", ConversationConsumer.as_asgi()),
+    re_path(r"^ws/inbox/$", InboxConsumer.as_asgi()),
+]

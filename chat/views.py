@@ -1,0 +1,75 @@
+"""The chat page and the inbox."""
+
+from urllib.parse import urlencode
+
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_safe
+
+from accounts.models import User
+from chat import conversations, links, page
+from chat.access import NoAccessError, Party, party
+from chat.models import Conversation
+
+INBOX_ROWS = 50
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def conversation(request: HttpRequest, username: str, conversation_id: str, order_id: int) -> HttpResponse:
+    """The conversation beside the order, for the customer (by the mail's link) and for an agent (by log-in).
+
+    The path says as whom the page is read; it lets nobody in. A POST sends the field `text`, for browsers without scripts.
+    """
+    me = _party(request, username, conversation_id)
+    if me is None:
+        return _turned_away(request)
+    context = page.conversation_page(request, me, order_id)
+    # A link may be opened before the worker told its order; any other order that is not told here is somebody else's.
+    if not context["order"] and me.role == "customer" and not links.names(request.GET.get("key", ""), me.conversation, order_id):
+        return _turned_away(request)
+    if request.method == "POST":
+        return _post(request, me, order_id, context)
+    return render(request, "chat/conversation.html", context | {"form_error": None})
+
+
+@never_cache
+@login_required
+@require_safe
+def inbox(request: HttpRequest) -> HttpResponse:
+    """Every conversation, newest first, for agents."""
+    if not isinstance(request.user, User) or not request.user.is_agent:
+        raise PermissionDenied
+    newest = Conversation.objects.select_related("customer").order_by("-last_event_at", "-pk")[:INBOX_ROWS]
+    rows = [page.with_dates(row) for row in page.inbox_rows(newest, request.user)]
+    me = {"username": request.user.username, "name": request.user.display_name}
+    urls = {"conversations": "/api/conversations/", "socket": "/ws/inbox/"}
+    return render(request, "chat/inbox.html", {"rows": rows, "page": {"me": me, "urls": urls}})
+
+
+def _party(request: HttpRequest, username: str, conversation_id: str) -> Party | None:
+    user = request.user if isinstance(request.user, User) else None
+    try:
+        return party(conversation_id=conversation_id, username=username, user=user, session=request.session, key=request.GET.get("key", ""))
+    except NoAccessError:
+        return None
+
+
+def _turned_away(request: HttpRequest) -> HttpResponse:
+    """The same answer whether the conversation exists or not; agents find the way to their log-in on it."""
+    login_url = f"{reverse('login')}?{urlencode({'next': request.path})}"
+    return render(request, "chat/turned_away.html", {"login_url": login_url}, status=404)
+
+
+def _post(request: HttpRequest, me: Party, order_id: int, context: page.Context) -> HttpResponse:
+    text, key = request.POST.get("text", ""), request.POST.get("client_key") or None
+    about = order_id if context["order"] else None
+    try:
+        conversations.send_text(me.member(), text, key=key, about=about)
+    except conversations.RefusedError as refused:
+        return render(request, "chat/conversation.html", context | {"form_error": str(refused), "draft": text}, status=422)
+    return redirect(request.get_full_path())

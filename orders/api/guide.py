@@ -1,0 +1,145 @@
+"""The original guide's routes, as it shows them: `POST /user` and `POST /order`, with a form or JSON.
+
+Outside the demo they need an API key. In the demo, which listens on loopback only, they need none, as in the guide; a web page of
+somebody else's that posts here from the visitor's browser is still refused.
+"""
+
+import logging
+from typing import Any
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+from rest_framework import parsers, permissions, serializers
+from rest_framework.exceptions import ErrorDetail
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.api.permissions import IsStaffOrKey
+from accounts.api.serializers import CustomerSerializer
+from accounts.models import User
+from chat import conversations, links
+from chat.models import Conversation
+from orders import snapshot
+from orders.api.serializers import OrderSerializer
+from orders.models import Order
+from orders.placing import place_sample
+
+logger = logging.getLogger("orders.guide")
+
+LOOPBACK = {"127.0.0.1", "::1"}
+
+
+class IsLocalDemo(permissions.BasePermission):
+    """The demo's own machine, and not a foreign page in its browser."""
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        """Loopback, and no other site's Origin."""
+        origin = request.headers.get("Origin")
+        return settings.DEMO and request.META.get("REMOTE_ADDR") in LOOPBACK and origin in {None, settings.PUBLIC_URL}
+
+
+class GuideView(APIView):
+    """Form or JSON in, JSON out."""
+
+    permission_classes = [IsLocalDemo | IsStaffOrKey]
+    parser_classes = [parsers.FormParser, parsers.JSONParser, parsers.MultiPartParser]
+
+    def given(self, request: Request) -> dict[str, Any]:
+        """The body as a dict; anything but an object or a form is refused."""
+        if hasattr(request.data, "dict"):
+            return dict(request.data.dict())
+        if not isinstance(request.data, dict):
+            raise serializers.ValidationError(_("Send an object with a username."), code="not_an_object")
+        return dict(request.data)
+
+
+class UserView(GuideView):
+    """`POST /user`: make a user and their conversation; the same user again answers the same one."""
+
+    def post(self, request: Request) -> Response:
+        """201 with a new user, 200 with the one that is there."""
+        given = self.given(request)
+        username = given.get("username")
+        found = User.objects.filter(username=username).first() if _is_plain(username) else None
+        if found:
+            logger.info("User %s is there already.", found.username)
+            return Response(_user_made(found, conversation_of(found)))
+        form = CustomerSerializer(data=_with_demo_address(given))
+        form.is_valid(raise_exception=True)
+        logger.info("Creating user %s", form.validated_data["username"])
+        user = form.save()
+        conversation = conversation_of(user)
+        logger.info("User %s and Conversation %s created.", user.username, conversation.public_id if conversation else "-")
+        return Response(_user_made(user, conversation), status=201)
+
+
+class OrderView(GuideView):
+    """`POST /order`: the guide's sample order for `username`, or a whole order where more is given."""
+
+    def post(self, request: Request) -> Response:
+        """201 with what was made and the customer's link."""
+        given = self.given(request)
+        customer = _customer(given)
+        logger.info("Creating order...")
+        creator = request.user if isinstance(request.user, User) else None
+        if "lines" in given:
+            form = OrderSerializer(data=given | {"customer": customer.username}, context={"creator": creator})
+            form.is_valid(raise_exception=True)
+            order = form.save()
+        else:
+            order = place_sample(customer, created_by=creator)
+        conversation = conversations.open_for(customer)
+        logger.info("Order URL: %s%s", settings.PUBLIC_URL, links.path_for(conversation, order.number))
+        return Response(_order_made(order, conversation), status=201)
+
+
+def conversation_of(user: User) -> Conversation | None:
+    """A customer's conversation, opened on first use; agents and staff have none of their own."""
+    return None if user.is_agent or user.is_staff else conversations.open_for(user)
+
+
+def _customer(given: dict[str, Any]) -> User:
+    username = given.get("username", given.get("customer"))
+    if username is None or username == "":
+        raise serializers.ValidationError({"username": [ErrorDetail(_("Say whose order it is."), code="required")]})
+    found = User.objects.filter(username=username, is_active=True).first() if _is_plain(username) else None
+    if found is None:
+        detail = _("There is no such user. Make the user first: POST /user.")
+        raise serializers.ValidationError({"username": [ErrorDetail(detail, code="unknown_user")]})
+    return found
+
+
+def _is_plain(username: object) -> bool:
+    """Whether a username can be looked for at all: PostgreSQL refuses a NUL, and no name is longer than its column."""
+    return isinstance(username, str) and 0 < len(username) <= 150 and username.isprintable()
+
+
+def _with_demo_address(given: dict[str, Any]) -> dict[str, Any]:
+    """In the demo a user without an address gets one of a reserved domain, so that there is a mail to look at."""
+    username = given.get("username")
+    if not settings.DEMO or given.get("email") or not _is_plain(username):
+        return given
+    local = str(username).partition("@")[0] or "customer"
+    return given | {"email": f"{local}@example.com"} if local.isascii() else given | {"email": "customer@example.com"}
+
+
+def _user_made(user: User, conversation: Conversation | None) -> dict[str, Any]:
+    return {
+        "user_id": user.public_id,
+        "username": user.username,
+        "role": "agent" if user.is_agent else "customer",
+        "conversation_id": conversation.public_id if conversation else None,
+        "inbox_url": f"{settings.PUBLIC_URL}/inbox/" if user.is_agent else None,
+    }
+
+
+def _order_made(order: Order, conversation: Conversation) -> dict[str, Any]:
+    return {
+        "order_id": order.number,
+        "order_text": snapshot.text(order),
+        "username": order.customer.username,
+        "user_id": order.customer.public_id,
+        "conversation_id": conversation.public_id,
+        "chat_url": links.url_for(conversation, order.number),
+    }

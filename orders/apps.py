@@ -1,0 +1,14 @@
+"""Orders and how their customers are told."""
+
+from django.apps import AppConfig
+
+
+class OrdersConfig(AppConfig):
+    """The one signal and the outbox's work are hooked up here."""
+
+    name = "orders"
+    verbose_name = "Orders"
+
+    def ready(self) -> None:
+        """Connect the one post_save and hand the pipeline to the worker."""
+        from orders import checks, confirmation, signals  # noqa: F401, PLC0415 - models are ready only now

@@ -1,0 +1,195 @@
+"""Orders, their lines, and the confirmation of each."""
+
+import uuid
+from decimal import Decimal
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.validators import MinValueValidator
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from chat.outbox import OutboxRow
+from orders import money
+
+
+class Status(models.TextChoices):
+    """How far an order is."""
+
+    DRAFT = "draft", _("draft")
+    PLACED = "placed", _("placed")
+    CONFIRMED = "confirmed", _("confirmed")
+    SHIPPED = "shipped", _("shipped")
+    DELIVERED = "delivered", _("delivered")
+    CANCELLED = "cancelled", _("cancelled")
+    REFUNDED = "refunded", _("refunded")
+
+
+MOVES: dict[str, set[str]] = {
+    Status.DRAFT: {Status.PLACED, Status.CANCELLED},
+    Status.PLACED: {Status.CONFIRMED, Status.SHIPPED, Status.DELIVERED, Status.CANCELLED},
+    Status.CONFIRMED: {Status.SHIPPED, Status.DELIVERED, Status.CANCELLED},
+    Status.SHIPPED: {Status.DELIVERED, Status.REFUNDED},
+    Status.DELIVERED: {Status.REFUNDED},
+    Status.CANCELLED: {Status.REFUNDED},
+    Status.REFUNDED: set(),
+}
+# The customer is told of an order in one of these; a draft is nobody's business yet.
+TOLD = (Status.PLACED, Status.CONFIRMED)
+
+
+class Order(models.Model):
+    """What a customer ordered. `number` is what people say over the phone; it counts from 1001.
+
+    `version` counts what the customer was told: each version is confirmed once.
+    """
+
+    number = models.BigAutoField(_("number"), primary_key=True)
+    customer = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="orders", verbose_name=_("customer"))
+    status = models.CharField(_("status"), max_length=10, choices=Status.choices, default=Status.PLACED, db_index=True)
+    currency = models.CharField(_("currency"), max_length=3, default=money.DEFAULT_CURRENCY, validators=[money.check_currency])
+    version = models.PositiveIntegerField(_("version"), default=1, editable=False)
+    external_id = models.CharField(_("shop's own id"), max_length=100, blank=True)
+    ship_to_name = models.CharField(_("recipient"), max_length=150, blank=True)
+    street = models.CharField(_("street"), max_length=200, blank=True)
+    postal_code = models.CharField(_("postal code"), max_length=20, blank=True)
+    city = models.CharField(_("city"), max_length=100, blank=True)
+    region = models.CharField(_("region"), max_length=100, blank=True)
+    country = models.CharField(
+        _("country"), max_length=2, blank=True, help_text=_("Two letters, such as DE."), validators=[money.check_country]
+    )
+    data = models.JSONField(_("data"), default=dict, blank=True, help_text=_("Anything the shop wants to keep with the order, as JSON."))
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, editable=False, related_name="orders_entered"
+    )
+    created_at = models.DateTimeField(_("entered"), default=timezone.now, editable=False)
+    placed_at = models.DateTimeField(_("placed"), null=True, blank=True, editable=False)
+    updated_at = models.DateTimeField(_("changed"), auto_now=True)
+
+    class Meta:
+        verbose_name = _("order")
+        verbose_name_plural = _("orders")
+        ordering = ["-number"]
+        permissions = [("resend_confirmation", "Can tell a customer again")]
+        constraints = [
+            models.CheckConstraint(condition=Q(status__in=Status.values), name="order_status_is_known"),
+            models.CheckConstraint(condition=Q(version__gte=1), name="order_version_counts_from_one"),
+            models.UniqueConstraint(
+                fields=["created_by", "external_id"], condition=~Q(external_id=""), name="one_order_per_clients_external_id"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.number)
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Note when the order left the draft."""
+        if self.status != Status.DRAFT and self.placed_at is None:
+            self.placed_at = timezone.now()
+            if kwargs.get("update_fields") is not None:
+                kwargs["update_fields"] = {*kwargs["update_fields"], "placed_at"}
+        super().save(*args, **kwargs)
+
+    def clean(self) -> None:
+        """Refuse a status that can't follow the stored one."""
+        before = Order.objects.filter(pk=self.pk).values_list("status", flat=True).first() if self.pk else None
+        if before is None and self.status not in {Status.DRAFT, Status.PLACED}:
+            raise ValidationError({"status": ValidationError(_("A new order is a draft or placed."), code="bad_status")})
+        if before is not None and before != self.status and self.status not in MOVES[before]:
+            words = {"before": Status(before).label, "after": Status(self.status).label}
+            raise ValidationError(
+                {"status": ValidationError(_("An order that is %(before)s can't become %(after)s."), code="bad_move", params=words)}
+            )
+
+    @property
+    def total(self) -> Decimal:
+        """The sum of the lines, with the currency's digits."""
+        return money.rounded(sum((line.total for line in self.lines.all()), Decimal(0)), self.currency)
+
+    @property
+    def is_told(self) -> bool:
+        """Whether the customer is to be told of this order."""
+        return self.status in TOLD
+
+
+class OrderLine(models.Model):
+    """One article of an order. `unit_price` is in the order's currency, with that currency's digits."""
+
+    order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="lines")
+    name = models.CharField(_("article"), max_length=200)
+    sku = models.CharField(_("SKU"), max_length=64, blank=True)
+    quantity = models.PositiveIntegerField(_("quantity"), default=1, validators=[MinValueValidator(1)])
+    unit_price = models.DecimalField(_("unit price"), max_digits=14, decimal_places=4, validators=[MinValueValidator(Decimal(0))])
+
+    class Meta:
+        verbose_name = _("line")
+        verbose_name_plural = _("lines")
+        ordering = ["pk"]
+        constraints = [
+            models.CheckConstraint(condition=Q(quantity__gte=1), name="line_quantity_is_at_least_one"),
+            models.CheckConstraint(condition=Q(unit_price__gte=0), name="line_price_is_not_negative"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.quantity} × {self.name}"
+
+    @property
+    def total(self) -> Decimal:
+        """Quantity times unit price."""
+        return self.unit_price * self.quantity
+
+
+class OrderConfirmation(OutboxRow):
+    """That a customer is told of one version of an order: three steps, each stamped when it is done."""
+
+    order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="confirmations", verbose_name=_("order"))
+    version = models.PositiveIntegerField(_("version"))
+    conversation_opened_at = models.DateTimeField(_("conversation opened"), null=True, editable=False)
+    event_added_at = models.DateTimeField(_("event added"), null=True, editable=False)
+    mail_sent_at = models.DateTimeField(_("mail sent"), null=True, editable=False)
+    # Kept on the row and never renewed: a repeat after a lost reply is recognised by it.
+    idempotency_key = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    message_id = models.CharField(_("message id"), max_length=200, blank=True, editable=False)
+
+    class Meta(OutboxRow.Meta):
+        verbose_name = _("confirmation")
+        verbose_name_plural = _("confirmations")
+        ordering = ["-pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["order", "version"], name="one_confirmation_per_order_and_version"),
+            models.CheckConstraint(condition=Q(mail_sent_at=None) | Q(event_added_at__isnull=False), name="no_mail_before_its_event"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.order_id}/{self.version}"
+
+
+class StoredMail(models.Model):
+    """A mail of the embedded side: kept where `/demo/mailbox/` shows it, instead of being sent."""
+
+    idempotency_key = models.CharField(max_length=64, unique=True)
+    to = models.CharField(_("to"), max_length=400)
+    from_email = models.CharField(_("from"), max_length=400)
+    subject = models.CharField(_("subject"), max_length=400)
+    text = models.TextField(_("text"), blank=True)
+    html = models.TextField(_("HTML"), blank=True)
+    headers = models.JSONField(_("headers"), default=dict)
+    params = models.JSONField(_("params"), default=dict)
+    created_at = models.DateTimeField(_("sent"), default=timezone.now)
+
+    class Meta:
+        verbose_name = _("stored mail")
+        verbose_name_plural = _("stored mails")
+        ordering = ["-pk"]
+
+    def __str__(self) -> str:
+        return self.subject
+
+
+def next_version(order: Order) -> None:
+    """Count the order's version up in the database, so that two who do so at once don't count one."""
+    Order.objects.filter(pk=order.pk).update(version=F("version") + 1)
+    order.refresh_from_db(fields=["version"])

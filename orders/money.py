@@ -1,0 +1,47 @@
+"""Money: Decimal, with as many digits as its currency has; currencies and countries as CLDR lists them."""
+
+from decimal import ROUND_HALF_EVEN, Decimal
+
+from babel import Locale
+from babel.numbers import get_currency_precision, list_currencies
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
+
+DEFAULT_CURRENCY = "EUR"
+CURRENCIES = frozenset(list_currencies())
+COUNTRIES = frozenset(code for code in map(str, Locale("en").territories) if len(code) == 2 and code.isalpha())
+
+
+def check_currency(code: str) -> None:
+    """Raise ValidationError unless `code` is an ISO 4217 currency."""
+    if code not in CURRENCIES:
+        raise ValidationError(
+            _("%(code)s is not a currency. Write three letters, such as EUR."), code="unknown_currency", params={"code": code}
+        )
+
+
+def check_country(code: str) -> None:
+    """Raise ValidationError unless `code` is an ISO 3166 country of two letters."""
+    if code not in COUNTRIES:
+        raise ValidationError(_("%(code)s is not a country. Write two letters, such as DE."), code="unknown_country", params={"code": code})
+
+
+def check_digits(amount: Decimal, currency: str) -> None:
+    """Raise ValidationError where `amount` has more digits than `currency` knows (JPY none, EUR two, KWD three)."""
+    if amount != rounded(amount, currency):
+        digits = get_currency_precision(currency)
+        raise ValidationError(
+            _("%(currency)s has %(digits)d digits after the point."),
+            code="too_many_digits",
+            params={"currency": currency, "digits": digits},
+        )
+
+
+def rounded(amount: Decimal, currency: str) -> Decimal:
+    """`amount` with exactly the currency's digits."""
+    return amount.quantize(Decimal(1).scaleb(-get_currency_precision(currency)), ROUND_HALF_EVEN)
+
+
+def plain(amount: Decimal, currency: str) -> str:
+    """`amount` for programs: a decimal string with the currency's digits."""
+    return format(rounded(amount, currency), "f")

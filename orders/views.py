@@ -1,0 +1,62 @@
+"""The demo's mailbox: every mail that the embedded side kept."""
+
+from typing import Any
+
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.views.decorators.clickjacking import xframe_options_sameorigin
+from django.views.decorators.http import require_safe
+
+from orders.models import StoredMail
+
+MAILS = 100
+
+
+@require_safe
+def mailbox(request: HttpRequest) -> HttpResponse:
+    """All mails, newest first."""
+    _demo_only()
+    return render(request, "chat/mailbox.html", {"mails": [_summary(mail) for mail in StoredMail.objects.all()[:MAILS]]})
+
+
+@require_safe
+def mail(request: HttpRequest, number: int) -> HttpResponse:
+    """One mail with everything that would have left the house."""
+    _demo_only()
+    found = get_object_or_404(StoredMail, pk=number)
+    details = {
+        "from": found.from_email,
+        "text": found.text,
+        "html_url": reverse("mail-html", args=[found.pk]) if found.html else "",
+        "headers": list(found.headers.items()),
+        "params": list(found.params.items()),
+        "link": found.params.get("url", ""),
+    }
+    return render(request, "chat/mail.html", {"mail": _summary(found) | details})
+
+
+@require_safe
+@xframe_options_sameorigin
+def mail_html(request: HttpRequest, number: int) -> HttpResponse:
+    """The mail's HTML as a mail program would show it; it runs no scripts and belongs to no origin."""
+    _demo_only()
+    found = get_object_or_404(StoredMail, pk=number)
+    policy = "sandbox allow-popups allow-popups-to-escape-sandbox allow-top-navigation-by-user-activation; script-src 'none'"
+    return HttpResponse(found.html, headers={"Content-Security-Policy": policy})
+
+
+def _demo_only() -> None:
+    if not settings.DEMO:
+        raise Http404
+
+
+def _summary(found: StoredMail) -> dict[str, Any]:
+    return {
+        "id": found.pk,
+        "to": found.to,
+        "subject": found.subject,
+        "sent_at": found.created_at,
+        "order_number": found.params.get("order_id"),
+    }

@@ -1,0 +1,29 @@
+"""`manage.py serve`: pages, API, sockets and the worker in one process."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from ordersupport import server
+
+
+class Command(BaseCommand):
+    """Serves until Ctrl-C or SIGTERM."""
+
+    help = "Serve pages, API and sockets, and work on the outbox, in one process."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Where to listen, and whether to work."""
+        parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (default 127.0.0.1; behind a proxy, keep it)")
+        parser.add_argument("--port", type=int, default=settings.PORT, help="default: PORT")
+        parser.add_argument("--no-worker", action="store_true", help="leave the outbox to `manage.py worker`")
+
+    def handle(self, *args: Any, host: str, port: int, no_worker: bool, **options: Any) -> None:
+        """Listen first, so that a taken port is said before anything else happens."""
+        if settings.DEMO and host not in server.LOOPBACK:
+            raise CommandError(f"The demo lets anybody in without a key, so it listens on loopback only, not on {host}. Unset DEMO to serve it.")
+        listening = server.bind(host, port, search=False)
+        server.prepare()
+        self.stdout.write(f"Order Support serves at {settings.PUBLIC_URL} (listening on {host}:{listening.getsockname()[1]})")
+        server.serve(listening, with_worker=not no_worker)

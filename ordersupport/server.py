@@ -1,0 +1,104 @@
+"""One process that serves pages, API and sockets and works on the outbox."""
+
+import logging
+import signal
+import socket
+import threading
+from pathlib import Path
+from types import FrameType
+
+import uvicorn
+from django.conf import settings
+from django.contrib.staticfiles.finders import get_finders
+from django.core.management import call_command
+from django.core.management.base import CommandError
+
+from chat.coordinator import Coordinator
+
+logger = logging.getLogger(__name__)
+
+LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+PORTS_TRIED = 20
+
+
+def bind(host: str, port: int, *, search: bool) -> socket.socket:
+    """A listening socket on `port`, or with `search` on the next free one. Raises CommandError with the way out."""
+    for candidate in range(port, min(port + (PORTS_TRIED if search else 1), 65536)):
+        listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listening.bind((host, candidate))
+            listening.listen(2048)
+        except OSError as error:
+            listening.close()
+            reason = error.strerror
+            continue
+        return listening
+    raise CommandError(f"Port {port} can't be used ({reason}). Set PORT to a free one.")
+
+
+def follow_port(port: int) -> None:
+    """Make links name the port that was found free, where PUBLIC_URL does not say otherwise."""
+    if not settings.PUBLIC_URL_IS_SET:
+        settings.PUBLIC_URL = f"http://localhost:{port}"
+        settings.CSRF_TRUSTED_ORIGINS = [settings.PUBLIC_URL]
+
+
+def prepare() -> None:
+    """Bring the database up to date and lay the static files out, before the first request."""
+    call_command("migrate", verbosity=0, interactive=False)
+    if _static_files_are_old():
+        call_command("collectstatic", verbosity=0, interactive=False, clear=True)
+
+
+def _static_files_are_old() -> bool:
+    """Whether a source is newer than the laid-out set; laying out takes seconds, asking takes a few hundredths."""
+    manifest = Path(settings.STATIC_ROOT) / "staticfiles.json"
+    if not manifest.exists():
+        return True
+    made = manifest.stat().st_mtime
+    sources = [storage.path(name) for finder in get_finders() for name, storage in finder.list([])]
+    return any(Path(source).stat().st_mtime > made for source in sources)
+
+
+def serve(listening: socket.socket, *, with_worker: bool) -> None:
+    """Serve on the socket until SIGINT or SIGTERM; then end the worker's row in hand and return."""
+    # Imported here and not above: Channels' consumers load models, which a command may only do once it runs.
+    from ordersupport.asgi import application  # noqa: PLC0415
+
+    config = uvicorn.Config(
+        application,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        ws="websockets-sansio",
+        ws_per_message_deflate=False,
+        ws_max_size=128_000,
+        timeout_graceful_shutdown=5,
+        server_header=False,
+    )
+    server = uvicorn.Server(config)
+    coordinator = Coordinator() if with_worker else None
+    worker = threading.Thread(target=coordinator.run, name="coordinator") if coordinator else None
+    if worker:
+        worker.start()
+    try:
+        server.run(sockets=[listening])
+    finally:
+        if coordinator and worker:
+            coordinator.stop()
+            worker.join()
+
+
+def work() -> None:
+    """Work on the outbox alone until SIGINT or SIGTERM."""
+    coordinator = Coordinator()
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        coordinator.stop()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    logger.info("worker started with %d threads", settings.OUTBOX_THREADS)
+    coordinator.run()
+    logger.info("worker ended")

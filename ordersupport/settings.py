@@ -1,0 +1,227 @@
+"""The one settings file. The environment is read here and nowhere else; `.env.example` explains every variable."""
+
+import os
+from pathlib import Path
+
+import django_stubs_ext
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.translation import gettext_lazy as _
+
+from ordersupport.env import Environment
+
+# Lets classes such as ModelAdmin[Order] say what they are about; Django's own take no parameter at run time.
+django_stubs_ext.monkeypatch()
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+VAR_DIR = BASE_DIR / "var"
+env = Environment(Path(os.environ.get("ENV_FILE", BASE_DIR / ".env")))
+
+# --- The process -----------------------------------------------------------------------------------------------------
+DEMO = env.flag("DEMO")
+DEBUG = env.flag("DEBUG")
+PORT = env.number("PORT", default=3000, least=1, most=65535)
+# Whether PUBLIC_URL follows the port that the server finds free (`ordersupport/server.py`).
+PUBLIC_URL_IS_SET = bool(env.text("PUBLIC_URL"))
+PUBLIC_URL = env.url("PUBLIC_URL", default=f"http://localhost:{PORT}")
+ALLOWED_HOSTS = env.names("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+SHOP_NAME = env.text("SHOP_NAME", default="Order Support")
+IS_SCALED = bool(env.text("DATABASE_URL").startswith(("postgres", "pgsql")) or env.text("REDIS_URL"))
+SECRET_KEY = env.secret_key("SECRET_KEY", kept_in=None if IS_SCALED and not DEMO else VAR_DIR / "secret_key")
+IS_HTTPS = PUBLIC_URL.startswith("https://")
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
+
+# --- Providers (the original guide's names first) ----------------------------------------------------------------------
+VONAGE_APPLICATION_ID = env.text("NEXMO_APPLICATION_ID", "VONAGE_APPLICATION_ID")
+VONAGE_API_KEY = env.text("NEXMO_API_KEY", "VONAGE_API_KEY")
+VONAGE_API_SECRET = env.text("NEXMO_API_SECRET", "VONAGE_API_SECRET")
+VONAGE_PRIVATE_KEY = env.text(
+    "NEXMO_APPLICATION_PRIVATE_KEY_PATH", "VONAGE_APPLICATION_PRIVATE_KEY_PATH", "VONAGE_PRIVATE_KEY_PATH", "VONAGE_PRIVATE_KEY"
+)
+VONAGE_API_HOST = env.host("VONAGE_API_HOST", default="api.nexmo.com")
+VONAGE_SIGNATURE_SECRET = env.text("VONAGE_SIGNATURE_SECRET", "NEXMO_SIGNATURE_SECRET")
+VONAGE_WS_URL = env.url("VONAGE_WS_URL", default="wss://ws-us.vonage.com", schemes=("ws", "wss", "http", "https"))
+VONAGE_CLIENT_SDK_URL = env.text("VONAGE_CLIENT_SDK_URL")
+VONAGE_FROM_NUMBER = env.text("VONAGE_FROM_NUMBER")
+WEBHOOK_SECRET = env.text("WEBHOOK_SECRET")
+CHAT_TRANSPORT = env.choice("CHAT_TRANSPORT", options=("socket", "client-sdk"))
+# The original guide: "for testing only". It decides nothing here; a check says so where it is set.
+CONVERSATION_ID = env.text("CONVERSATION_ID")
+
+SENDINBLUE_API_KEY = env.text("SENDINBLUE_API_KEY", "BREVO_API_KEY")
+SENDINBLUE_API_URL = env.url("SENDINBLUE_API_URL", "BREVO_API_URL", default="https://api.sendinblue.com/v3")
+SENDINBLUE_CA_FILE = env.existing_file("SENDINBLUE_CA_FILE", "BREVO_CA_FILE")
+SENDINBLUE_FROM_NAME = env.text("SENDINBLUE_FROM_NAME", "BREVO_FROM_NAME")
+SENDINBLUE_FROM_EMAIL = env.text("SENDINBLUE_FROM_EMAIL", "BREVO_FROM_EMAIL")
+SENDINBLUE_TO_NAME = env.text("SENDINBLUE_TO_NAME", "BREVO_TO_NAME")
+SENDINBLUE_TO_EMAIL = env.text("SENDINBLUE_TO_EMAIL", "BREVO_TO_EMAIL")
+SENDINBLUE_TEMPLATE_ID = env.number("SENDINBLUE_TEMPLATE_ID", "BREVO_TEMPLATE_ID", default=0, least=0, most=2**31 - 1)
+
+EMAIL_BACKEND = "orders.backends.embedded.EmailBackend"
+DEFAULT_FROM_NAME = SENDINBLUE_FROM_NAME or SHOP_NAME
+DEFAULT_FROM_EMAIL = SENDINBLUE_FROM_EMAIL or "orders@example.com"
+REPLY_TO_EMAIL = env.text("REPLY_TO_EMAIL", default=DEFAULT_FROM_EMAIL)
+LINK_MAX_AGE_DAYS = env.number("LINK_MAX_AGE_DAYS", default=90, least=1, most=3650)
+
+# --- Django ------------------------------------------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "ordersupport",
+    "orders",
+    "chat",
+    "accounts",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "channels",
+    "rest_framework",
+    "rest_framework_api_key",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "ordersupport.urls"
+WSGI_APPLICATION = "ordersupport.wsgi.application"
+ASGI_APPLICATION = "ordersupport.asgi.application"
+# The original guide's routes and the chat page have no last slash; a redirect would lose a POST's body.
+APPEND_SLASH = True
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "ordersupport.context.shop",
+            ],
+        },
+    },
+]
+
+# --- Database ----------------------------------------------------------------------------------------------------------
+DATABASES = {"default": env.database("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'db.sqlite3'}")}
+IS_SQLITE = DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3"
+if IS_SQLITE:
+    try:
+        Path(str(DATABASES["default"]["NAME"])).parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ImproperlyConfigured(
+            f"DATABASE_URL: the folder of {DATABASES['default']['NAME']} can't be made: {error.strerror}."
+        ) from error
+    DATABASES["default"]["OPTIONS"] = {
+        # IMMEDIATE: a transaction that reads and then writes can't fail on a lock upgrade; FULL: an accepted order survives a power cut.
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
+    }
+    DATABASES["default"]["CONN_MAX_AGE"] = None
+else:
+    DATABASES["default"].setdefault("OPTIONS", {})["pool"] = {"min_size": 2, "max_size": 20, "timeout": 10}  # type: ignore[index]
+    DATABASES["default"]["CONN_MAX_AGE"] = 0  # the pool keeps the connections
+REDIS_URL = env.url("REDIS_URL", default="", schemes=("redis", "rediss", "unix"))
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- People ------------------------------------------------------------------------------------------------------------
+AUTH_USER_MODEL = "accounts.User"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "inbox"
+LOGOUT_REDIRECT_URL = "index"
+SESSION_COOKIE_NAME = "ordersupport_session"
+CSRF_COOKIE_NAME = "ordersupport_csrf"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IS_HTTPS
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SECURE_CONTENT_TYPE_NOSNIFF = True
+# The chat page's address may carry a key: no other site may learn it. (Not "no-referrer": browsers then post forms with
+# `Origin: null`, which Django's CSRF check rightly refuses.)
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "SAMEORIGIN"
+
+# --- Languages and times -----------------------------------------------------------------------------------------------
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", _("English")), ("zh-hans", _("Simplified Chinese"))]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+TIME_ZONE = env.text("TIME_ZONE", default="UTC")
+USE_TZ = True
+
+# --- Static files ------------------------------------------------------------------------------------------------------
+STATIC_URL = "static/"
+STATIC_ROOT = VAR_DIR / "static"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "ordersupport.storage.StaticFilesStorage"},
+}
+
+# --- API ---------------------------------------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "accounts.api.authentication.KeyAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["accounts.api.permissions.IsStaffOrKey"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PAGINATION_CLASS": "accounts.api.pagination.NewestFirst",
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "accounts.api.problems.handle",
+    "PAGE_SIZE": 50,
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Order Support",
+    "DESCRIPTION": "Orders, customers, and the conversation beside each order.",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+}
+# One body may hold an order with hundreds of lines, not a film.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000
+
+# --- Outbox ------------------------------------------------------------------------------------------------------------
+# All HTTP timeouts of one row's attempt together stay below the lease, so that nobody else begins while we still wait.
+OUTBOX_LEASE_SECONDS = 90
+OUTBOX_MAX_AGE_HOURS = 24
+OUTBOX_THREADS = env.number("OUTBOX_THREADS", default=50, least=1, most=500)
+
+# --- Logs: ids and outcomes, never an address or a text ------------------------------------------------------------------
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "line": {"format": "{asctime} {levelname:<7} {name}: {message}", "style": "{"},
+        "bare": {"format": "{message}", "style": "{"},
+    },
+    "handlers": {
+        "console": {"class": "logging.StreamHandler", "formatter": "line"},
+        # The original guide's lines ("Creating user user-123") are printed bare, as it shows them.
+        "guide": {"class": "logging.StreamHandler", "formatter": "bare"},
+    },
+    "root": {"handlers": ["console"], "level": env.text("LOG_LEVEL", default="INFO").upper()},
+    "loggers": {
+        "orders.guide": {"handlers": ["guide"], "level": "INFO", "propagate": False},
+        "uvicorn.access": {"level": "WARNING"},
+        # The SDK logs whole response bodies, personal data included, at WARNING.
+        "vonage": {"level": "ERROR"},
+    },
+}

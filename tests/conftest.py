@@ -1,0 +1,71 @@
+"""People that every test knows, and the door to the outside shut."""
+
+from collections.abc import Callable
+from decimal import Decimal
+
+import pytest
+from django.contrib.auth.models import Group
+from django.db import transaction
+from pytest_django.fixtures import SettingsWrapper
+
+from accounts.models import AGENTS_GROUP, ApiKey, User
+from orders.models import Order, OrderLine, Status
+
+Lines = tuple[tuple[str, int, str], ...]
+DEFAULT_LINES: Lines = (("Widget", 2, "4.99"), ("Blue mug", 1, "12.50"))
+
+
+@pytest.fixture(autouse=True)
+def _embedded_mail(settings: SettingsWrapper) -> None:
+    """pytest-django puts a mail backend of its own in; ours is part of what is tested."""
+    settings.EMAIL_BACKEND = "orders.backends.embedded.EmailBackend"
+
+
+@pytest.fixture
+def alice(db: None) -> User:
+    """A customer."""
+    return User.objects.create_user("alice", "alice@example.com", name="Alice Martin")
+
+
+@pytest.fixture
+def bob(db: None) -> User:
+    """Another customer, who may see nothing of Alice's."""
+    return User.objects.create_user("bob", "bob@example.com", name="Bob Stone")
+
+
+@pytest.fixture
+def agent(db: None) -> User:
+    """Somebody who answers chats."""
+    person = User.objects.create_user("agent", "agent@example.com", password="a long password", name="Ada Agent")
+    person.groups.add(Group.objects.get(name=AGENTS_GROUP))
+    return person
+
+
+@pytest.fixture
+def clerk(db: None) -> User:
+    """Staff with every permission."""
+    return User.objects.create_superuser("clerk", "clerk@example.com", password="a long password", name="Carl Clerk")
+
+
+@pytest.fixture
+def api_key(clerk: User) -> str:
+    """A key of a client that may do everything."""
+    client = User.objects.create_superuser("shop", name="The shop")
+    client.set_unusable_password()
+    client.save()
+    _row, key = ApiKey.objects.create_key(user=client, name="shop")
+    return str(key)
+
+
+@pytest.fixture
+def place(db: None) -> Callable[..., Order]:
+    """Place an order with lines, as the doors do."""
+
+    def place_one(customer: User, *, status: str = Status.PLACED, currency: str = "EUR", lines: Lines = DEFAULT_LINES) -> Order:
+        with transaction.atomic():
+            order = Order.objects.create(customer=customer, status=status, currency=currency)
+            for name, quantity, price in lines:
+                OrderLine.objects.create(order=order, name=name, quantity=quantity, unit_price=Decimal(price))
+        return order
+
+    return place_one
