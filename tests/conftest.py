@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 from django.contrib.auth.models import Group
 from django.db import transaction
-from pytest_django.fixtures import SettingsWrapper
+from pytest_django import Settings
 
 from accounts.models import AGENTS_GROUP, ApiKey, User
 from orders.models import Order, OrderLine, Status
@@ -16,7 +16,7 @@ DEFAULT_LINES: Lines = (("Widget", 2, "4.99"), ("Blue mug", 1, "12.50"))
 
 
 @pytest.fixture(autouse=True)
-def _embedded_mail(settings: SettingsWrapper) -> None:
+def _embedded_mail(settings: Settings) -> None:
     """pytest-django puts a mail backend of its own in; ours is part of what is tested."""
     settings.EMAIL_BACKEND = "orders.backends.embedded.EmailBackend"
 
