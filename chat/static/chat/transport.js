@@ -1,0 +1,105 @@
+// How a conversation's events travel. An adapter has start(), send(item), typing(), seen(sequence), catchUp(), wake() and stop(),
+// and tells the page by four callbacks:
+//   onEvents(events)    ascending; may repeat; may leave a gap, then the page asks catchUp()
+//   onState(state)      as in line.js
+//   onTyping({from, name})
+//   onSeen([{from, sequence}], members)    members, where given, is the whole list as it is now
+// This one is our own socket, or polling. Another one (the Vonage Client SDK) keeps the same names.
+import { address, Refusal } from "./http.js";
+import { Line } from "./line.js";
+
+const ANSWER_MS = 10000;
+
+export class SocketTransport {
+  /** last(): the id of the newest event that the page holds. */
+  constructor({ api, last, onEvents, onState, onTyping, onSeen }) {
+    Object.assign(this, { api, last, onEvents, onTyping, onSeen });
+    this.answers = new Map();
+    this.line = new Line({
+      url: () => this.url(), poll: () => this.catchUp(), onState,
+      onFrame: (frame) => this.hear(frame), onLive: (frame) => this.live(frame), onLost: () => this.lost(),
+    });
+  }
+
+  start() {
+    this.line.start();
+  }
+
+  wake() {
+    this.line.wake();
+  }
+
+  stop() {
+    this.line.stop();
+  }
+
+  url() {
+    const url = address(this.api.urls.socket, this.api.me.username, { after: this.last() });
+    url.protocol = url.protocol.replace("http", "ws");
+    return url;
+  }
+
+  hear(frame) {
+    if (frame.type === "events") this.onEvents(frame.events);
+    else if (frame.type === "typing") this.onTyping(frame);
+    else if (frame.type === "seen") this.onSeen([frame]);
+    else if (frame.type === "ack") this.answer(frame)?.resolve(frame.event);
+    else if (frame.type === "error") this.answer(frame)?.reject(new Refusal(frame));
+  }
+
+  async live({ sequence, members }) {
+    if (this.last() < sequence) await this.catchUp();
+    this.told(members);
+  }
+
+  told(members) {
+    if (members) this.onSeen(members.map(({ id, seen }) => ({ from: id, sequence: seen })), members);
+  }
+
+  /** Nobody knows whether these arrived; the outbox asks again with the same keys. */
+  lost() {
+    for (const key of [...this.answers.keys()]) this.answer({ client_key: key }).reject(new Refusal({ lost: true }));
+  }
+
+  answer({ client_key }) {
+    const waiting = this.answers.get(client_key);
+    this.answers.delete(client_key);
+    clearTimeout(waiting?.timer);
+    return waiting;
+  }
+
+  /** Asks for everything after the last event, page by page; true where there was something. */
+  async catchUp() {
+    const before = this.last();
+    for (let more = true; more;) {
+      const page = await this.api.after(this.last());
+      this.onEvents(page.events);
+      this.told(page.members);
+      more = page.has_more;
+    }
+    return this.last() > before;
+  }
+
+  /** item: {client_key, body}. Resolves to the stored event; rejects with a Refusal, `lost` where it may have arrived. */
+  send(item) {
+    if (!this.line.isOpen) {
+      this.line.pollMs = 1000; // an answer is likely soon
+      return this.api.send(item);
+    }
+    return new Promise((resolve, reject) => {
+      const { socket } = this.line;
+      const timer = setTimeout(() => this.line.drop(socket), ANSWER_MS);
+      this.answers.set(item.client_key, { resolve, reject, timer });
+      this.line.write({ type: "send", client_key: item.client_key, event: { type: "message", body: item.body } });
+    });
+  }
+
+  typing() {
+    if (this.line.isOpen) this.line.write({ type: "typing" });
+  }
+
+  seen(sequence) {
+    if (this.line.isOpen) this.line.write({ type: "seen", sequence });
+    else this.api.seen(sequence).catch(() => {}); // the next one tells it again
+  }
+}
