@@ -22,6 +22,7 @@ logger = logging.getLogger(__name__)
 
 LONGEST_FRAME = 64_000
 NOT_YOURS = 4403
+RESTART = 1012
 
 
 class Frames(AsyncWebsocketConsumer):
@@ -47,7 +48,9 @@ class Frames(AsyncWebsocketConsumer):
     def _ended(self, task: "asyncio.Task[None]") -> None:
         self.tasks.discard(task)
         if not task.cancelled() and (error := task.exception()):
-            logger.warning("a socket's work ended: %s", type(error).__name__)
+            # The page reconnects and catches up; a socket that only looks alive would be worse.
+            logger.warning("a socket is closed: its work ended with %s", type(error).__name__)
+            self.begin(self.close(RESTART))
 
     async def disconnect(self, code: int) -> None:
         """Stop listening."""

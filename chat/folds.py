@@ -4,6 +4,7 @@ The chat knows two kinds of events that name an order, by their type and body; i
 """
 
 from collections.abc import Iterable
+from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -42,13 +43,15 @@ def orders_from(events: Iterable[Event]) -> list[Fold]:
 
 
 def worded(order: Fold) -> Fold:
-    """The order with amounts as people write them: `total_text`, and `total_text` and `unit_price_text` of each line."""
+    """The order in words for people: `total_text`, `placed_at_date`, and `total_text` and `unit_price_text` of each line."""
     currency = str(order.get("currency", ""))
     lines = [
         line | {"total_text": _money(line.get("total"), currency), "unit_price_text": _money(line.get("unit_price"), currency)}
         for line in order.get("lines", [])
     ]
-    return order | {"total_text": _money(order.get("total"), currency), "lines": lines}
+    placed = order.get("placed_at")
+    placed_at = datetime.fromisoformat(placed) if isinstance(placed, str) else None
+    return order | {"total_text": _money(order.get("total"), currency), "placed_at_date": placed_at, "lines": lines}
 
 
 def _money(amount: object, currency: str) -> str:

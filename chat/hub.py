@@ -7,6 +7,7 @@ import asyncio
 import threading
 from collections import defaultdict
 from collections.abc import Callable
+from contextvars import Context, copy_context
 
 Listener = Callable[["Hint"], None]
 INBOX = "inbox"
@@ -20,32 +21,33 @@ class Hub:
     """Listeners by room. `publish` is safe from any thread; listeners run on their own event loop."""
 
     def __init__(self) -> None:
-        self._rooms: dict[str, set[tuple[asyncio.AbstractEventLoop, Listener]]] = defaultdict(set)
+        self._rooms: dict[str, dict[Listener, tuple[asyncio.AbstractEventLoop, Context]]] = defaultdict(dict)
         self._lock = threading.Lock()
 
     def join(self, room: str, listener: Listener) -> None:
         """Listen to a room from the running event loop."""
         with self._lock:
-            self._rooms[room].add((asyncio.get_running_loop(), listener))
+            self._rooms[room][listener] = (asyncio.get_running_loop(), copy_context())
 
     def leave(self, room: str, listener: Listener) -> None:
         """Stop listening; harmless where one never did."""
         with self._lock:
-            self._rooms[room].discard((asyncio.get_running_loop(), listener))
+            self._rooms[room].pop(listener, None)
             if not self._rooms[room]:
                 del self._rooms[room]
 
     def publish(self, room: str, hint: Hint) -> None:
         """Hand `hint` to everybody in the room."""
         with self._lock:
-            listeners = list(self._rooms.get(room, ()))
-        for loop, listener in listeners:
+            listeners = list(self._rooms.get(room, {}).items())
+        for listener, (loop, context) in listeners:
             if not loop.is_closed():
-                loop.call_soon_threadsafe(listener, hint)
+                # In the listener's own context: the publisher's belongs to a thread that asgiref would wait for, and never get.
+                loop.call_soon_threadsafe(listener, hint, context=context)
 
     def __len__(self) -> int:
         with self._lock:
-            return sum(len(listeners) for listeners in self._rooms.values())
+            return sum(map(len, self._rooms.values()))
 
 
 hub = Hub()

@@ -5,7 +5,8 @@ from itertools import groupby
 from typing import Any
 
 from django.conf import settings
-from django.db.models import QuerySet
+from django.db.models import Count, F, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 from django.middleware.csrf import get_token
 from django.urls import reverse
@@ -49,9 +50,8 @@ def conversation_page(request: HttpRequest, party: Party, number: int) -> Contex
 def inbox_rows(conversations_found: "QuerySet[Conversation] | list[Conversation]", agent: User) -> list[Context]:
     """The inbox's rows as JSON (docs/chat-protocol.md), newest first as given."""
     found = list(conversations_found)
-    seen = dict(Member.objects.filter(user=agent, conversation__in=found).values_list("conversation_id", "seen_sequence"))
-    latest = _latest_orders(found)
-    return [_row(conversation, agent, seen.get(conversation.pk, 0), latest.get(conversation.pk)) for conversation in found]
+    unread, latest = _unread(found, agent), _latest_orders(found)
+    return [_row(conversation, agent, unread.get(conversation.pk, 0), latest.get(conversation.pk)) for conversation in found]
 
 
 def with_dates(row: Context) -> Context:
@@ -62,7 +62,7 @@ def with_dates(row: Context) -> Context:
     return row | {"waiting_since_date": waiting, "last_event_at_date": last, "waiting_minutes": minutes}
 
 
-def _row(conversation: Conversation, agent: User, seen: int, order: folds.Fold | None) -> Context:
+def _row(conversation: Conversation, agent: User, unread: int, order: folds.Fold | None) -> Context:
     return {
         "id": conversation.public_id,
         "customer": shapes.user(conversation.customer),
@@ -70,10 +70,18 @@ def _row(conversation: Conversation, agent: User, seen: int, order: folds.Fold |
         "last_text": conversation.last_text,
         "last_event_at": shapes.timestamp(conversation.last_event_at) if conversation.last_event_at else None,
         "waiting_since": shapes.timestamp(conversation.waiting_since) if conversation.waiting_since else None,
-        "unread": max(0, conversation.sequence - seen),
+        "unread": unread,
         "order": {name: order[name] for name in ("id", "status", "total", "currency") if name in order} if order else None,
         "url": links.path_for(conversation, order["id"] if order else 0, username=agent.username),
     }
+
+
+def _unread(found: list[Conversation], agent: User) -> dict[int, int]:
+    """How many of the customer's messages each conversation has that this agent has not had before their eyes."""
+    seen = Member.objects.filter(conversation=OuterRef("conversation"), user=agent).values("seen_sequence")
+    messages = Event.objects.filter(conversation__in=found, type="message", from_member__user=F("conversation__customer"))
+    fresh = messages.filter(sequence__gt=Coalesce(Subquery(seen), 0)).order_by()
+    return dict(fresh.values("conversation_id").annotate(count=Count("pk")).values_list("conversation_id", "count"))
 
 
 def _latest_orders(found: list[Conversation]) -> dict[int, folds.Fold]:
@@ -106,7 +114,7 @@ def _days(events: list[Event], me: Member) -> list[Context]:
     rows: list[Context] = []
     for event in events:
         rows.append(_event_row(event, me, rows[-1] if rows else None))
-    by_day = groupby(rows, key=lambda row: row["day"])
+    by_day = groupby((row for row in rows if row["kind"] != "system"), key=lambda row: row["day"])
     return [{"date": day, "rows": list(of_day)} for day, of_day in by_day]
 
 

@@ -1,11 +1,12 @@
 """The chat page and the inbox."""
 
+import uuid
 from urllib.parse import urlencode
 
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
@@ -16,6 +17,12 @@ from chat.access import NoAccessError, Party, party
 from chat.models import Conversation
 
 INBOX_ROWS = 50
+
+
+class HttpResponseSeeOther(HttpResponseRedirect):
+    """Go on with a GET."""
+
+    status_code = 303
 
 
 @never_cache
@@ -34,7 +41,7 @@ def conversation(request: HttpRequest, username: str, conversation_id: str, orde
         return _turned_away(request)
     if request.method == "POST":
         return _post(request, me, order_id, context)
-    return render(request, "chat/conversation.html", context | {"form_error": None})
+    return render(request, "chat/conversation.html", context | {"form_error": None, "form_key": uuid.uuid4()})
 
 
 @never_cache
@@ -66,10 +73,13 @@ def _turned_away(request: HttpRequest) -> HttpResponse:
 
 
 def _post(request: HttpRequest, me: Party, order_id: int, context: page.Context) -> HttpResponse:
-    text, key = request.POST.get("text", ""), request.POST.get("client_key") or None
+    text, key = request.POST.get("text", ""), request.POST.get("client_key") or str(uuid.uuid4())
     about = order_id if context["order"] else None
     try:
         conversations.send_text(me.member(), text, key=key, about=about)
     except conversations.RefusedError as refused:
-        return render(request, "chat/conversation.html", context | {"form_error": str(refused), "draft": text}, status=422)
-    return redirect(request.get_full_path())
+        return render(
+            request, "chat/conversation.html", context | {"form_error": str(refused), "form_text": text, "form_key": key}, status=422
+        )
+    # 303: a reload of the page that follows sends nothing again.
+    return HttpResponseSeeOther(request.get_full_path())

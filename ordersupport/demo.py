@@ -52,6 +52,7 @@ TALK: list[tuple[str, str, int, str]] = [
     ("anna", "customer", 95, "Hello! Can the mug still be swapped for the green one?"),
     ("anna", "agent", 92, "Of course. We have two green ones left, so both will be green. Same price."),
     ("anna", "customer", 91, "Lovely, thank you."),
+    ("anna", "agent", 90, "You are welcome. It leaves the house this afternoon."),
     ("chen", "customer", 40, "你好，请问茶杯什么时候发货？"),
     ("yuki", "customer", 4, "Is the noren the 85 cm or the 150 cm one?"),
 ]
@@ -104,8 +105,8 @@ def _order(username: str, status: str, currency: str, hours: int, city: str, cou
         {"name": name, "sku": sku, "quantity": quantity, "unit_price": Decimal(price)} for name, sku, quantity, price in lines
     ]
     placed_at = None if status == "draft" else entered
-    address = {"ship_to_name": customer.name, "city": city, "country": country}
-    return place(customer, articles, status=status, currency=currency, created_at=entered, placed_at=placed_at, **address)
+    fields: dict[str, Any] = {"status": status, "currency": currency, "created_at": entered, "placed_at": placed_at}
+    return place(customer, articles, ship_to_name=customer.name, city=city, country=country, **fields)
 
 
 def _say(agent: User, username: str, who: str, minutes: int, text: str) -> None:

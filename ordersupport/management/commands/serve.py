@@ -22,9 +22,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, host: str, port: int, no_worker: bool, **options: Any) -> None:
         """Listen first, so that a taken port is said before anything else happens."""
         if settings.DEMO and host not in server.LOOPBACK:
-            raise CommandError(
-                f"The demo lets anybody in without a key, so it listens on loopback only, not on {host}. Unset DEMO to serve it."
-            )
+            raise CommandError(f"The demo lets anybody in without a key, so it never listens on {host}. Unset DEMO first.")
         listening = server.bind(host, port, search=False)
         server.prepare()
         self.stdout.write(f"Order Support serves at {settings.PUBLIC_URL} (listening on {host}:{listening.getsockname()[1]})")

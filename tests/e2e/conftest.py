@@ -1,0 +1,65 @@
+"""A real Chromium, the one that is on the machine, and a running product for it."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from tests.running import Product, running_demo
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+# Chromium looks for its maker's hosts at every start; here it only ever talks to this machine.
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-sync"]
+
+
+def find_chromium() -> str | None:
+    """The path of an installed Chromium or Chrome; CHROMIUM names another one."""
+    return os.environ.get("CHROMIUM") or next((path for name in NAMES if (path := shutil.which(name))), None)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is in this folder, and skip it with one line where there is no browser."""
+    chromium = find_chromium()
+    for item in items:
+        if "tests/e2e/" in item.path.as_posix():
+            item.add_marker("e2e")
+            if chromium is None:
+                item.add_marker(pytest.mark.skip(reason="no Chromium or Chrome on this machine (Debian: apt-get install chromium)"))
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One headless browser for all tests."""
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=find_chromium(), args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="session")
+def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+    """One running demo for all tests; each brings customers of its own."""
+    with running_demo(tmp_path_factory.mktemp("e2e"), PORT="3400") as started:
+        yield started
+
+
+@pytest.fixture
+def new_page(browser: Browser, product: Product) -> Iterator[Callable[..., Page]]:
+    """A page in a browser of its own (its own cookies), whose console must stay clean."""
+    contexts: list[BrowserContext] = []
+    complaints: list[str] = []
+
+    def open_page(*, width: int = 1280, height: int = 800, **options: object) -> Page:
+        context = browser.new_context(viewport={"width": width, "height": height}, base_url=product.url, **options)  # type: ignore[arg-type]
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert complaints == []

@@ -1,0 +1,72 @@
+"""The real product as a process of its own, on a port and a database of its own, for tests that come through the front door."""
+
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import requests
+
+ROOT = Path(__file__).resolve().parent.parent
+# How long anything may take on a machine that does other things too. Everything is waited for, nothing is slept for.
+PATIENCE_SECONDS = 60.0
+
+Found = TypeVar("Found")
+
+
+@dataclass(frozen=True)
+class Product:
+    """A running `manage.py demo`: its address, its log and its process."""
+
+    url: str
+    log: Path
+    process: "subprocess.Popen[bytes]"
+
+
+@contextmanager
+def running_demo(folder: Path, **environment: str) -> Iterator[Product]:
+    """Start the demo on a fresh database in `folder`; end it with SIGINT, as Ctrl-C does."""
+    log = folder / "demo.log"
+    others = {name: value for name, value in os.environ.items() if not re.match(r"(NEXMO|VONAGE|SENDINBLUE|BREVO|DJANGO)_", name)}
+    database = f"sqlite:///{folder / 'db.sqlite3'}"
+    ours = {"DEMO": "1", "ENV_FILE": os.devnull, "PORT": "3300", "DATABASE_URL": database, "SECRET_KEY": "k" * 50}
+    command = [sys.executable, "manage.py", "demo"]
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, cwd=ROOT, env=others | ours | environment, stdout=output, stderr=subprocess.STDOUT)
+    try:
+        url = wait_for(lambda: _address(process, log), "the demo's address in its log")
+        wait_for(lambda: _answers(url), "the demo's first answer")
+        yield Product(url, log, process)
+    finally:
+        process.send_signal(2)
+        process.wait(PATIENCE_SECONDS)
+
+
+def wait_for(look: Callable[[], Found | None], what: str) -> Found:
+    """Look until something is there; raises AssertionError that says what was waited for."""
+    until = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < until:
+        found = look()
+        if found:
+            return found
+        time.sleep(0.05)
+    raise AssertionError(f"waited {PATIENCE_SECONDS:.0f} s for {what}")
+
+
+def _address(process: "subprocess.Popen[bytes]", log: Path) -> str | None:
+    assert process.poll() is None, f"the demo ended by itself:\n{log.read_text()}"
+    found = re.search(r"Order Support runs at (http://\S+)/", log.read_text())
+    return found[1] if found else None
+
+
+def _answers(url: str) -> bool:
+    try:
+        return requests.get(f"{url}/healthz", timeout=5).ok
+    except requests.ConnectionError:
+        return False

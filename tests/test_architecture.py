@@ -1,0 +1,50 @@
+"""The shape of the house: who may import whom, what is pinned, and how long a piece of code may get."""
+
+import ast
+import re
+from importlib.metadata import distributions
+from pathlib import Path
+
+import pytest
+from importlinter.cli import lint_imports
+
+ROOT = Path(__file__).resolve().parent.parent
+APPS = ("ordersupport", "orders", "chat", "accounts")
+SOURCES = sorted(path for app in APPS for path in (ROOT / app).rglob("*.py") if "migrations" not in path.parts)
+
+
+def test_imports_go_downwards_only(capsys: pytest.CaptureFixture[str]) -> None:
+    status = lint_imports(str(ROOT / "pyproject.toml"), no_cache=True, no_logo=True)
+    assert status == 0, capsys.readouterr().out
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_module_says_what_it_is_for_and_stays_short(path: Path) -> None:
+    tree = ast.parse(path.read_text())
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    too_long = [f"{node.name} ({node.end_lineno - node.lineno + 1})" for node in functions if (node.end_lineno or 0) - node.lineno >= 40]
+    assert (ast.get_docstring(tree) is not None or path.name == "__init__.py", too_long, len(path.read_text().splitlines()) <= 300) == (
+        True,
+        [],
+        True,
+    )
+
+
+def test_every_installed_package_is_pinned() -> None:
+    pinned = dict(re.findall(r"^([a-z0-9][\w.-]*)==([^\s;]+)", (ROOT / "requirements.txt").read_text(), re.MULTILINE))
+    pinned |= dict(re.findall(r"^([a-z0-9][\w.-]*)==([^\s;]+)", (ROOT / "requirements-dev.txt").read_text(), re.MULTILINE))
+    installed = {re.sub(r"[-_.]+", "-", found.name).lower(): found.version for found in distributions()}
+    tools = {"pip", "setuptools", "wheel", "pip-tools", "build", "pyproject-hooks"}
+    loose = {name: version for name, version in installed.items() if name not in tools and pinned.get(name) != version}
+    assert loose == {}
+
+
+def test_only_the_settings_read_the_environment() -> None:
+    readers = [path.relative_to(ROOT).as_posix() for path in SOURCES if "os.environ" in path.read_text()]
+    assert readers == ["ordersupport/asgi.py", "ordersupport/env.py", "ordersupport/settings.py", "ordersupport/wsgi.py"]
+
+
+def test_the_environment_file_names_every_variable_that_is_read() -> None:
+    read = set(re.findall(r'env\.\w+\(\s*"([A-Z_]+)"', (ROOT / "ordersupport/settings.py").read_text()))
+    named = set(re.findall(r"^([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
+    assert read - named == set()
