@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: demo demo-reset test check screenshots clean
+.PHONY: demo demo-reset test lint check screenshots bench clean
 
 demo: $(VENV)/runtime
 	@DEMO=1 exec $(BIN)/python manage.py demo
@@ -16,15 +16,20 @@ demo-reset:
 test: $(VENV)/development
 	$(BIN)/python -m pytest
 
-check: $(VENV)/development
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
+lint: $(VENV)/development
+	$(BIN)/ruff check --quiet .
+	$(BIN)/ruff format --quiet --check .
 	$(BIN)/mypy
 	DJANGO_SETTINGS_MODULE=tests.settings $(BIN)/python manage.py makemigrations --check --dry-run
+
+check: lint
 	$(BIN)/python -m pytest -m "not e2e"
 
 screenshots: $(VENV)/development
 	$(BIN)/python -m tests.e2e.screenshots
+
+bench: $(VENV)/development
+	$(BIN)/python -m benchmarks.start
 
 clean:
 	rm -rf $(VENV) var .mypy_cache .ruff_cache .pytest_cache

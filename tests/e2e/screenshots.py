@@ -1,0 +1,74 @@
+"""`make screenshots`: the pictures in docs/images/, taken from a fresh demo at two widths, light and dark."""
+
+import sys
+import tempfile
+from pathlib import Path
+
+import requests
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.e2e.conftest import FLAGS, find_chromium
+from tests.running import ROOT, Product, running_demo, wait_for
+from tests.test_journey import link_in, mail_to
+
+FOLDER = ROOT / "docs" / "images"
+SIZES = {"1280": (1280, 800), "390": (390, 844)}
+SCHEMES = ("light", "dark")
+
+
+def main() -> None:
+    """Take every picture anew."""
+    chromium = find_chromium()
+    if chromium is None:
+        sys.exit("No Chromium or Chrome on this machine (Debian: apt-get install chromium).")
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder, running_demo(Path(folder)) as product, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        mail = mail_to(product, "anna@example.com", order=1002)
+        for size in SIZES:
+            for scheme in SCHEMES:
+                shoot_all(browser, product, link_in(mail), size, scheme)
+        browser.close()
+
+
+def shoot_all(browser: Browser, product: Product, link: str, size: str, scheme: str) -> None:
+    """Every page at one width and in one colour scheme."""
+    width, height = SIZES[size]
+    options = {"viewport": {"width": width, "height": height}, "color_scheme": scheme, "base_url": product.url}
+    customer = browser.new_context(**options).new_page()  # type: ignore[arg-type]
+    customer.goto(link)
+    customer.get_by_role("log").get_by_text("this afternoon").wait_for()
+    shoot(customer, f"chat-customer-{size}-{scheme}")
+    for name, path in {"index": "/", "mailbox": "/demo/mailbox/", "mail": newest_mail(product), "login": "/login/"}.items():
+        customer.goto(path)
+        shoot(customer, f"{name}-{size}-{scheme}")
+    staff = browser.new_context(**options).new_page()  # type: ignore[arg-type]
+    staff.goto("/login/?next=/inbox/")
+    staff.fill("input[name=username]", "staff")
+    staff.fill("input[name=password]", "staff")
+    staff.locator("input[name=password]").press("Enter")
+    staff.wait_for_url("**/inbox/")
+    shoot(staff, f"inbox-{size}-{scheme}")
+    staff.get_by_role("link").filter(has_text="Anna").first.click()
+    staff.get_by_role("log").get_by_text("this afternoon").wait_for()
+    shoot(staff, f"chat-agent-{size}-{scheme}")
+    for name, path in {"admin-orders": "/admin/orders/order/", "admin-order": "/admin/orders/order/1002/change/"}.items():
+        staff.goto(path)
+        shoot(staff, f"{name}-{size}-{scheme}")
+
+
+def newest_mail(product: Product) -> str:
+    """The page of Anna's mail about order 1002."""
+    page = wait_for(lambda: requests.get(f"{product.url}/demo/mailbox/", timeout=20).text, "the mailbox")
+    row = page[: page.index("1002")]
+    return "/demo/mailbox/" + row.rpartition("/demo/mailbox/")[2].partition('"')[0]
+
+
+def shoot(page: Page, name: str) -> None:
+    """One picture of what the screen shows."""
+    page.wait_for_load_state("networkidle")
+    page.screenshot(path=FOLDER / f"{name}.png")
+
+
+if __name__ == "__main__":
+    main()
