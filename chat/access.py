@@ -38,7 +38,8 @@ class Party:
     def member(self) -> Member:
         """Their membership, made on first use."""
         member = conversations.join(self.conversation, self.user)
-        member.conversation = self.conversation
+        # Both are at hand already; a socket must not go to the database for them on the event loop.
+        member.conversation, member.user = self.conversation, self.user
         return member
 
 
