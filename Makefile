@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: demo demo-reset test lint check screenshots bench clean
+.PHONY: demo demo-reset test test-scaled lint check screenshots bench clean
 
 demo: $(VENV)/runtime
 	@DEMO=1 exec $(BIN)/python manage.py demo
@@ -15,6 +15,9 @@ demo-reset:
 
 test: $(VENV)/development
 	$(BIN)/python -m pytest
+
+test-scaled: $(VENV)/development
+	$(BIN)/python -m tests.services -- $(BIN)/python -m pytest
 
 lint: $(VENV)/development
 	$(BIN)/ruff check --quiet .

@@ -23,6 +23,7 @@ class Hub:
     def __init__(self) -> None:
         self._rooms: dict[str, dict[Listener, tuple[asyncio.AbstractEventLoop, Context]]] = defaultdict(dict)
         self._lock = threading.Lock()
+        self.relay: Callable[[str, Hint], None] | None = None
 
     def join(self, room: str, listener: Listener) -> None:
         """Listen to a room from the running event loop."""
@@ -37,13 +38,24 @@ class Hub:
                 del self._rooms[room]
 
     def publish(self, room: str, hint: Hint) -> None:
-        """Hand `hint` to everybody in the room."""
+        """Hand `hint` to everybody in the room, in this process and (where a bus is set) in the others."""
+        self.deliver(room, hint)
+        if self.relay:
+            self.relay(room, hint)
+
+    def deliver(self, room: str, hint: Hint) -> None:
+        """Hand `hint` to everybody in the room of this process."""
         with self._lock:
             listeners = list(self._rooms.get(room, {}).items())
         for listener, (loop, context) in listeners:
             if not loop.is_closed():
                 # In the listener's own context: the publisher's belongs to a thread that asgiref would wait for, and never get.
                 loop.call_soon_threadsafe(listener, hint, context=context)
+
+    def rooms(self) -> list[str]:
+        """The rooms that somebody of this process listens to."""
+        with self._lock:
+            return list(self._rooms)
 
     def __len__(self) -> int:
         with self._lock:

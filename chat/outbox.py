@@ -153,6 +153,7 @@ class OutboxRow(models.Model):
 Row = TypeVar("Row", bound=OutboxRow)
 _rules: dict[type[OutboxRow], Callable[[Any], Work]] = {}
 _listeners: set["SimpleQueue[Any]"] = set()
+_wakers: list[Callable[[], None]] = []
 
 
 def works_on(model: type[Row]) -> Callable[[Callable[[Row], Work]], Callable[[Row], Work]]:
@@ -176,9 +177,21 @@ def listen(queue: "SimpleQueue[Any]") -> None:
 
 
 def wake() -> None:
-    """Tell the coordinators of this process that a row may be due."""
+    """Tell the coordinators that a row may be due: of this process at once, of others where a bus is set (they poll anyway)."""
+    wake_here()
+    for tell in _wakers:
+        tell()
+
+
+def wake_here() -> None:
+    """Tell the coordinators of this process."""
     for queue in _listeners.copy():
         queue.put(None)
+
+
+def also_wake(tell: Callable[[], None]) -> None:
+    """Call `tell` (which returns at once) whenever a row may be due, to wake other processes."""
+    _wakers.append(tell)
 
 
 def clock() -> datetime:

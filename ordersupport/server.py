@@ -4,6 +4,8 @@ import logging
 import signal
 import socket
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
@@ -13,7 +15,9 @@ from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
+from chat.bus import Bus
 from chat.coordinator import Coordinator
+from chat.tail import Tail
 
 logger = logging.getLogger(__name__)
 
@@ -80,14 +84,31 @@ def serve(listening: socket.socket, *, with_worker: bool) -> None:
     server = uvicorn.Server(config)
     coordinator = Coordinator() if with_worker else None
     worker = threading.Thread(target=coordinator.run, name="coordinator") if coordinator else None
-    if worker:
-        worker.start()
+    with connected() as bus:
+        tail = Tail(has_bus=lambda: bus is not None and bus.is_up)
+        tail.start()
+        if worker:
+            worker.start()
+        try:
+            server.run(sockets=[listening])
+        finally:
+            if coordinator and worker:
+                coordinator.stop()
+                worker.join()
+            tail.stop()
+
+
+@contextmanager
+def connected() -> Iterator[Bus | None]:
+    """The bus to the other processes, where REDIS_URL names one."""
+    bus = Bus(settings.REDIS_URL) if settings.REDIS_URL else None
+    if bus:
+        bus.start()
     try:
-        server.run(sockets=[listening])
+        yield bus
     finally:
-        if coordinator and worker:
-            coordinator.stop()
-            worker.join()
+        if bus:
+            bus.stop()
 
 
 def work() -> None:
@@ -100,5 +121,6 @@ def work() -> None:
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     logger.info("worker started with %d threads", settings.OUTBOX_THREADS)
-    coordinator.run()
+    with connected():
+        coordinator.run()
     logger.info("worker ended")
