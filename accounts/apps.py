@@ -8,3 +8,7 @@ class AccountsConfig(AppConfig):
 
     name = "accounts"
     verbose_name = "People and keys"
+
+    def ready(self) -> None:
+        """Tell the API's document of our keys."""
+        from accounts.api import schema  # noqa: F401, PLC0415 - settings are ready only now

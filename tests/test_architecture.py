@@ -1,7 +1,10 @@
 """The shape of the house: who may import whom, what is pinned, and how long a piece of code may get."""
 
 import ast
+import os
 import re
+import subprocess
+import sys
 from importlib.metadata import distributions
 from pathlib import Path
 
@@ -48,3 +51,11 @@ def test_the_environment_file_names_every_variable_that_is_read() -> None:
     read = set(re.findall(r'env\.\w+\(\s*"([A-Z_]+)"', (ROOT / "ordersupport/settings.py").read_text()))
     named = set(re.findall(r"^([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
     assert read - named == set()
+
+
+def test_a_process_that_calls_no_provider_loads_no_providers_sdk() -> None:
+    code = "import django, sys; django.setup(); import ordersupport.asgi, ordersupport.urls; print([n for n in sys.modules if n in SDKS])"
+    program = code.replace("SDKS", "{'vonage', 'vonage_http_client', 'sib_api_v3_sdk', 'pydantic'}")
+    environment = os.environ | {"DJANGO_SETTINGS_MODULE": "tests.settings"}
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

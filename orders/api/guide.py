@@ -9,6 +9,7 @@ from typing import Any
 
 from django.conf import settings
 from django.utils.translation import gettext as _
+from drf_spectacular.utils import extend_schema
 from rest_framework import parsers, permissions, serializers
 from rest_framework.exceptions import ErrorDetail
 from rest_framework.request import Request
@@ -54,9 +55,31 @@ class GuideView(APIView):
         return dict(request.data)
 
 
+class UserMade(serializers.Serializer[Any]):
+    """What `POST /user` answers."""
+
+    user_id = serializers.CharField()
+    username = serializers.CharField()
+    role = serializers.ChoiceField(choices=["customer", "agent"])
+    conversation_id = serializers.CharField(allow_null=True)
+    inbox_url = serializers.CharField(allow_null=True)
+
+
+class OrderMade(serializers.Serializer[Any]):
+    """What `POST /order` answers."""
+
+    order_id = serializers.IntegerField()
+    order_text = serializers.CharField()
+    username = serializers.CharField()
+    user_id = serializers.CharField()
+    conversation_id = serializers.CharField()
+    chat_url = serializers.CharField()
+
+
 class UserView(GuideView):
     """`POST /user`: make a user and their conversation; the same user again answers the same one."""
 
+    @extend_schema(operation_id="guide_user", request=CustomerSerializer, responses={200: UserMade, 201: UserMade})
     def post(self, request: Request) -> Response:
         """201 with a new user, 200 with the one that is there."""
         given = self.given(request)
@@ -77,6 +100,7 @@ class UserView(GuideView):
 class OrderView(GuideView):
     """`POST /order`: the guide's sample order for `username`, or a whole order where more is given."""
 
+    @extend_schema(operation_id="guide_order", request=OrderSerializer, responses={201: OrderMade})
     def post(self, request: Request) -> Response:
         """201 with what was made and the customer's link."""
         given = self.given(request)
