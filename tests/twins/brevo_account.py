@@ -63,7 +63,7 @@ def list_templates(twin: "BrevoTwin", request: Request) -> Response:
     twin.authorize(request)
     found = sorted(twin.templates.values(), key=lambda item: -int(item["id"]))
     if "templateStatus" in request.query:
-        found = [item for item in found if item["isActive"] == (request.query["templateStatus"] == "true")]
+        found = [item for item in found if item["isActive"] == (request.query["templateStatus"].lower() == "true")]
     limit, offset = int(request.query.get("limit", 50)), int(request.query.get("offset", 0))
     return json_response(200, {"count": len(found), "templates": found[offset : offset + limit]})
 

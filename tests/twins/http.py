@@ -99,6 +99,9 @@ class Connection:
             await self._refuse(error)
         except (OSError, TimeoutError, h11.LocalProtocolError):
             pass
+        except asyncio.CancelledError:
+            self._writer.transport.abort()  # the twin stops: nobody's farewell is waited for
+            raise
         finally:
             await self._close()
 

@@ -6,6 +6,7 @@ the two can be compared: a client that reuses its connection shows one of each h
 
 import asyncio
 import contextlib
+import functools
 import socket
 import ssl
 import threading
@@ -76,29 +77,35 @@ class Server:
         asyncio.run(self._main(ready))
 
     async def _main(self, ready: threading.Event) -> None:
+        assert self._listener is not None
         self._loop = asyncio.get_running_loop()
         self._loop.set_exception_handler(lambda loop, context: None)  # a reset on purpose is no news
         self._stop = asyncio.Event()
-        accepting = asyncio.create_task(self._accept())
+        self._loop.add_reader(self._listener, self._accept)
         ready.set()
         await self._stop.wait()
-        accepting.cancel()
+        self._loop.remove_reader(self._listener)
         for task in self._connections:
             task.cancel()
-        await asyncio.gather(accepting, *self._connections, return_exceptions=True)
-        if self._listener is not None:
-            self._listener.close()
+        await asyncio.gather(*self._connections, return_exceptions=True)
+        self._listener.close()
 
-    async def _accept(self) -> None:
+    def _accept(self) -> None:
+        """Takes every client that waits. Not awaited, so that none can be accepted and then lost to a cancellation."""
         assert self._listener is not None
-        while True:
-            with contextlib.suppress(OSError):
-                client, _ = await self.loop.sock_accept(self._listener)
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                client.setblocking(False)
                 self.counts.connections += 1
                 self._numbers += 1
-                task = asyncio.create_task(self._serve(client, self._numbers))
+                task = asyncio.get_running_loop().create_task(self._serve(client, self._numbers))
                 self._connections.add(task)
-                task.add_done_callback(self._connections.discard)
+                task.add_done_callback(functools.partial(self._forget, client))
+
+    def _forget(self, client: socket.socket, task: asyncio.Task[None]) -> None:
+        self._connections.discard(task)
+        client.close()  # the task may have been cancelled before it began
 
     async def _serve(self, client: socket.socket, number: int) -> None:
         reader = asyncio.StreamReader(loop=self.loop)
@@ -107,7 +114,6 @@ class Server:
             transport, _ = await self.loop.connect_accepted_socket(lambda: protocol, client, ssl=self._tls)
         except OSError:  # ssl.SSLError and timeouts are OSErrors
             self.counts.handshakes_failed += 1
-            client.close()
             return
         self._count_handshake(transport)
         self.counts.open_connections += 1

@@ -12,18 +12,29 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from tests.twins import vonage_conversations, vonage_events, vonage_hooks, vonage_shapes, vonage_users
+from tests.twins import (
+    vonage_applications,
+    vonage_conversations,
+    vonage_events,
+    vonage_hooks,
+    vonage_messages,
+    vonage_shapes,
+    vonage_users,
+    vonage_voice,
+)
 from tests.twins.faults import Fault
 from tests.twins.http import Request, Response
 from tests.twins.rates import RateCap
 from tests.twins.routes import Route
 from tests.twins.twin import Twin
+from tests.twins.vonage_applications import Application, private_pem, public_pem
 from tests.twins.vonage_auth import Caller, Tokens, basic, bearer
 from tests.twins.vonage_errors import problem, problem_of_status, refuse
+from tests.twins.vonage_messages import Text
 from tests.twins.vonage_store import Conversation, Event, JsonObject, Store
+from tests.twins.vonage_voice import Call
 from tests.twins.webhooks import Hook
 
 
@@ -35,6 +46,8 @@ class VonageDials:
     `rate_per_second` caps all calls together (429). `duplicate_name_status` is 409 on v1, was 400 before.
     `rtc_url` overrides the application's RTC URL; `rtc_cid` names the conversation `cid` instead of `conversation_id`.
     `signature`, `rtc_signature`: valid, none, wrong_secret, wrong_hash, old.
+    `sms_status` is the SMS API's outcome, for everybody or {"4477…": "7"}; `text_statuses` become of a text sent by Messages.
+    `call_statuses` become of a call; with `answer_calls` False it rings until `progress_call`.
     """
 
     refuse_messaging: dict[str, int] = field(default_factory=dict)
@@ -46,35 +59,16 @@ class VonageDials:
     rtc_cid: bool = False
     rtc_signature: str = "none"
     signature: str = "valid"
-
-
-@dataclass
-class Application:
-    id: str
-    name: str
-    public_key: str
-    capabilities: JsonObject = field(default_factory=dict)
-    privacy: JsonObject = field(default_factory=dict)
-
-    def url(self, capability: str, hook: str) -> str:
-        """The address of one of its webhooks, or ""."""
-        webhooks = self.capabilities.get(capability, {}).get("webhooks", {})
-        return str(webhooks.get(hook, {}).get("address", ""))
+    sms_status: str | dict[str, str] = "0"
+    text_statuses: list[str] = field(default_factory=lambda: ["submitted", "delivered"])
+    call_statuses: list[str] = field(default_factory=lambda: ["started", "ringing", "answered", "completed"])
+    answer_calls: bool = True
 
 
 @functools.cache
 def _default_key() -> rsa.RSAPrivateKey:
     """One key per process: making one takes a while, and nothing depends on it being new."""
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
-
-
-def private_pem(key: rsa.RSAPrivateKey) -> str:
-    encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
-    return key.private_bytes(encoding, form, serialization.NoEncryption()).decode()
-
-
-def public_pem(key: rsa.RSAPrivateKey) -> str:
-    return key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo).decode()
 
 
 class VonageTwin(Twin):
@@ -103,6 +97,8 @@ class VonageTwin(Twin):
         self.tokens = Tokens()
         self.applications: dict[str, Application] = {}
         self.stores: dict[str, Store] = {}
+        self.texts: list[Text] = []
+        self.calls: list[Call] = []
         self._cap = RateCap()
         self.add_application(Application(self.application_id, "Order Support", self._public_key))
 
@@ -112,7 +108,8 @@ class VonageTwin(Twin):
         self.stores.setdefault(application.id, Store(self._publish, application.id))
 
     def routes(self) -> list[Route[Any]]:
-        return [*vonage_users.ROUTES, *vonage_conversations.ROUTES, *vonage_events.ROUTES]
+        conversations = [*vonage_users.ROUTES, *vonage_conversations.ROUTES, *vonage_events.ROUTES]
+        return [*conversations, *vonage_messages.ROUTES, *vonage_voice.ROUTES, *vonage_applications.ROUTES]
 
     # Who calls.
 
@@ -211,7 +208,13 @@ class VonageTwin(Twin):
         self.tokens.distrust(application_id or self.application_id)
 
     def actions(self) -> dict[str, Any]:
-        return {"say": self.say, "revoke_application": self.revoke_application}
+        return {
+            "say": self.say,
+            "revoke_application": self.revoke_application,
+            "receive_text": functools.partial(vonage_messages.receive_text, self),
+            "progress_call": functools.partial(vonage_voice.progress_call, self),
+            "server_call": functools.partial(vonage_voice.server_call, self),
+        }
 
     def collections(self) -> dict[str, Any]:
         store = self.store
@@ -219,6 +222,8 @@ class VonageTwin(Twin):
             "events": self.events,
             "users": lambda: [vonage_shapes.user(item) for item in store.users.values()],
             "conversations": lambda: [vonage_shapes.conversation(item) for item in store.conversations.values()],
+            "texts": lambda: [item.as_json() for item in self.texts],
+            "calls": lambda: [vars(item) for item in self.calls],
             "applications": lambda: [vars(item) for item in self.applications.values()],
         }
 
@@ -228,4 +233,6 @@ class VonageTwin(Twin):
             "conversations": len(self.store.conversations),
             "events": sum(len(item.events) for item in self.store.conversations.values()),
             "doubled_events": self.doubled_events(),
+            "texts": len(self.texts),
+            "calls": len(self.calls),
         }
