@@ -10,6 +10,8 @@ export class Composer {
   constructor({ form, counter, alert, limit, send, onInput, keep }) {
     Object.assign(this, { form, counter, alert, limit, send, onInput, keep });
     this.field = form.elements.text;
+    this.leaving = ""; // in the field still, and on its way to the outbox
+    this.stored = Promise.resolve();
     // The server answers an empty message; here it is simply not sent.
     form.noValidate = true;
     form.addEventListener("submit", (event) => this.submit(event));
@@ -76,20 +78,23 @@ export class Composer {
     this.field.toggleAttribute("aria-invalid", isTooLong);
   }
 
-  async submit(event) {
+  submit(event) {
     event.preventDefault();
-    const written = this.text;
     this.field.focus();
-    if (!written.trim() || this.isSending) return;
-    if (this.length > this.limit) return this.complain(true);
-    this.isSending = true;
-    try {
-      await this.send(written.trim());
-      // What was typed while the message was being stored stays.
-      this.text = this.text.startsWith(written) ? this.text.slice(written.length) : this.text;
-      this.keepNow();
-    } finally {
-      this.isSending = false;
+    // Pressed again while a message is being stored: only what was written since then goes after it.
+    const written = this.text.startsWith(this.leaving) ? this.text.slice(this.leaving.length) : this.text;
+    if (!written.trim()) return;
+    if (this.length > this.limit) {
+      this.complain(true);
+      return;
     }
+    this.leaving += written;
+    this.stored = this.stored.then(() => this.send(written.trim())).finally(() => this.left(written));
+  }
+
+  left(written) {
+    this.leaving = this.leaving.slice(written.length);
+    if (this.text.startsWith(written)) this.text = this.text.slice(written.length);
+    this.keepNow();
   }
 }

@@ -38,10 +38,12 @@ class Conversation {
     });
     this.outbox = new Outbox({
       store, send: (item) => this.transport.send(item), onStored: (event) => this.receive([event]), onChange: () => this.draw(),
+      // In the bubble for the eye; for the ear here, as one's own bubbles are not read out.
+      onRefused: ({ reason }) => { $("spoken").textContent = words("not-sent", { reason }); },
     });
     this.composer = new Composer({
       form: $("composer"), counter: $("counter"), alert: $("alert"), limit: page.limits.text,
-      send: (text) => this.write(text), onInput: (text) => this.tellTyping(text), keep: (text) => store.keepDraft(text),
+      send: (text) => this.write(text), onInput: (text) => this.tellTyping(text), keep: (text) => store.keepDraft(text).catch(() => {}),
     });
     this.transport = new (TRANSPORTS[page.transport] ?? SocketTransport)({
       api: this.api, last: () => this.stream.last,
@@ -79,7 +81,7 @@ class Conversation {
   }
 
   async restoreDraft() {
-    const draft = await this.store.draft();
+    const draft = await this.store.draft().catch(() => "");
     if (draft && !this.composer.text) this.composer.text = draft;
     // With a keyboard at hand one wants to write; on a phone the screen would jump.
     if (wide.matches) this.composer.field.focus({ preventScroll: true });
@@ -185,12 +187,13 @@ class Conversation {
   async write(text) {
     this.unreadFrom = null;
     this.typedAt = 0;
-    await this.outbox.add({ message_type: "text", text, about: this.current });
+    $("spoken").textContent = "";
+    await this.outbox.add({ message_type: "text", text, about: this.orders.has(this.current) ? this.current : undefined });
     this.view.toBottom();
   }
 
   tellTyping(text) {
-    if (!text.trim() || Date.now() - this.typedAt < TYPING_EVERY_MS) return;
+    if (!text.trim() || this.state !== "live" || Date.now() - this.typedAt < TYPING_EVERY_MS) return;
     this.typedAt = Date.now();
     this.transport.typing();
   }

@@ -28,7 +28,7 @@ export function reconcile(list, nodes, rows, build) {
 
 function replace(old, node) {
   const hadFocus = old.contains(document.activeElement);
-  node.tabIndex = old.tabIndex;
+  if (old.hasAttribute("tabindex")) node.tabIndex = old.tabIndex;
   old.replaceWith(node);
   if (hadFocus) (node.tabIndex < 0 && node.querySelector("a, button") || node).focus({ preventScroll: true });
 }

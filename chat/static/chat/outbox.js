@@ -12,9 +12,9 @@ function newKey() {
 }
 
 export class Outbox {
-  /** send(item) as in transport.js; onStored(event); onChange() whenever what there is to show has changed. */
-  constructor({ store, send, onStored, onChange }) {
-    Object.assign(this, { store, send, onStored, onChange });
+  /** send(item) as in transport.js; onStored(event); onRefused(item); onChange() whenever what there is to show has changed. */
+  constructor({ store, send, onStored, onRefused, onChange }) {
+    Object.assign(this, { store, send, onStored, onRefused, onChange });
     this.items = [];
     this.isLive = false;
     this.isBusy = false;
@@ -22,9 +22,9 @@ export class Outbox {
   }
 
   async load() {
-    this.items = await this.store.unsent();
+    this.items = await this.store.unsent().catch(() => []);
     // A message that a closed tab was sending may have arrived.
-    for (const item of this.items) item.isUnsure = Boolean(item.wasTried);
+    for (const item of this.items) Object.assign(item, { isUnsure: Boolean(item.wasTried), isKept: true });
     this.onChange();
   }
 
@@ -32,23 +32,32 @@ export class Outbox {
   async add(body) {
     const at = Math.max(Date.now(), (this.items.at(-1)?.at ?? 0) + 1);
     const item = { client_key: newKey(), at, body, state: "queued" };
-    await this.store.put(item);
+    await this.keep(item);
     this.items.push(item);
     this.onChange();
     this.flush();
   }
 
+  /** A full disk is no reason not to send; the message then only lives as long as the page. */
+  async keep(item) {
+    item.isKept = await this.store.put(item).then(() => true, () => false);
+  }
+
+  forget(key) {
+    return this.store.remove(key).catch(() => {}); // comes back at the next load, and is then known by its key
+  }
+
   async discard(key) {
     this.items = this.items.filter((item) => item.client_key !== key);
     this.onChange();
-    await this.store.remove(key);
+    await this.forget(key);
   }
 
   async retry(key) {
     const item = this.items.find((one) => one.client_key === key);
     if (!item) return;
     Object.assign(item, { state: "queued", reason: undefined });
-    await this.store.put(item);
+    await this.keep(item);
     this.onChange();
     this.flush();
   }
@@ -59,7 +68,7 @@ export class Outbox {
     const settled = this.items.filter((item) => keys.has(item.client_key));
     if (!settled.length) return;
     this.items = this.items.filter((item) => !keys.has(item.client_key));
-    for (const item of settled) this.store.remove(item.client_key);
+    for (const item of settled) this.forget(item.client_key);
   }
 
   live(isLive) {
@@ -87,12 +96,12 @@ export class Outbox {
 
   async sendOne(item) {
     // Another tab may have sent or discarded it meanwhile.
-    if (!(await this.store.has(item.client_key))) {
+    if (item.isKept && !(await this.store.has(item.client_key).catch(() => true))) {
       this.items = this.items.filter((one) => one !== item);
       return true;
     }
-    if (!item.wasTried) await this.store.put(Object.assign(item, { wasTried: true }));
-    item.isSending = true;
+    if (!item.wasTried) await this.keep(Object.assign(item, { wasTried: true }));
+    item.isHeld = false;
     this.onChange();
     try {
       const event = await this.send(item);
@@ -101,8 +110,6 @@ export class Outbox {
       return true;
     } catch (refusal) {
       return this.refused(item, refusal);
-    } finally {
-      item.isSending = false;
     }
   }
 
@@ -111,12 +118,14 @@ export class Outbox {
     if (!this.items.includes(item)) return true;
     if (lost || retry) {
       item.isUnsure = Boolean(lost);
+      item.isHeld = !lost;
       this.pauseMs = Math.min(30000, this.pauseMs * 2);
       this.timer = setTimeout(() => this.flush(), Math.max(this.pauseMs, (afterSeconds ?? 0) * 1000));
       return false;
     }
     Object.assign(item, { state: "failed", reason: detail, wasTried: false, isUnsure: false });
-    await this.store.put(item);
+    await this.keep(item);
+    this.onRefused(item);
     return true;
   }
 }

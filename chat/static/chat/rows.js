@@ -19,7 +19,7 @@ function asEvent(item, me) {
 function fateOf(item, { isCutOff }) {
   if (item.state === "failed") return "failed";
   if (item.isUnsure) return "checking";
-  return isCutOff ? "waiting" : "sending";
+  return isCutOff || item.isHeld ? "waiting" : "sending";
 }
 
 function startsGroup(event, before) {
@@ -64,7 +64,7 @@ export function rowsOf(page) {
       row.item = event.item;
       about = event.body.about;
     }
-    row.look = [row.starts, row.chip, row.chipState, row.fate, row.seenAt, row.item?.reason, event.id].join();
+    row.look = [row.starts, row.chip, row.chipState, row.fate, row.seenAt, row.item?.reason, row.item?.wasTried, event.id].join();
     rows.push(row);
     before = event;
   }

@@ -35,24 +35,24 @@ class Kept {
     return items.sort((a, b) => a.at - b.at);
   }
 
-  has(key) {
+  async has(key) {
     return asked(this.table("unsent", "readonly").count(key)).then(Boolean);
   }
 
   /** Resolves when the browser has it. */
-  put(item) {
+  async put(item) {
     return asked(this.table("unsent", "readwrite").put({ ...item, owner: this.owner }));
   }
 
-  remove(key) {
+  async remove(key) {
     return asked(this.table("unsent", "readwrite").delete(key));
   }
 
-  draft() {
+  async draft() {
     return asked(this.table("drafts", "readonly").get(this.owner)).then((text) => text ?? "");
   }
 
-  keepDraft(text) {
+  async keepDraft(text) {
     const drafts = this.table("drafts", "readwrite");
     return asked(text ? drafts.put(text, this.owner) : drafts.delete(this.owner));
   }

@@ -1,5 +1,6 @@
 // Draws the rows and keeps the reader's place. A row's element is kept as long as it looks the same.
 import { el, icon } from "./dom.js";
+import { asRow, keepStop, listenToKeys } from "./keys.js";
 import { reconcile } from "./list.js";
 import { state } from "./state.js";
 import { linkified } from "./text.js";
@@ -20,7 +21,9 @@ function fateLine(row, act) {
   const failed = row.fate === "failed";
   const text = failed ? words("not-sent", { reason: row.item.reason }) : words(row.fate);
   const line = el("p.fate", {}, el("span.why", {}, icon(failed ? "alert" : "clock"), text));
-  if (failed) line.append(...["retry", "edit", "discard"].map((name) => el("button.link", { type: "button", click: (event) => act(event, name, row.item) }, words(name))));
+  // What may have arrived can't be taken back, only asked about.
+  const choices = failed ? ["retry", "edit", "discard"] : row.fate === "waiting" && !row.item.wasTried ? ["edit", "discard"] : [];
+  line.append(...choices.map((name) => el("button.link", { type: "button", click: (event) => act(event, name, row.item) }, words(name))));
   return line;
 }
 
@@ -56,6 +59,7 @@ export class View {
     };
     this.nodes = new Map();
     this.missed = 0;
+    listenToKeys(list);
     log.addEventListener("scroll", () => this.scrolled(), { passive: true });
     newer.addEventListener("click", () => this.toBottom());
     new ResizeObserver(() => this.sticks && this.toBottom()).observe(log);
@@ -103,7 +107,8 @@ export class View {
     const end = this.list.lastElementChild;
     const anchor = this.anchor();
     const top = anchor?.getBoundingClientRect().top;
-    reconcile(this.list, this.nodes, rows, (row) => DRAW[row.kind](row, this.act));
+    reconcile(this.list, this.nodes, rows, (row) => asRow(DRAW[row.kind](row, this.act)));
+    keepStop(this.list);
     if (wasAtBottom && end !== this.list.lastElementChild) this.toBottom();
     // The line under the eye stays where it is, whatever came above or below it.
     else if (!wasAtBottom && anchor?.isConnected) this.log.scrollTop += anchor.getBoundingClientRect().top - top;
