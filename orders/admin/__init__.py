@@ -1,0 +1,6 @@
+"""Orders in the admin: the clerk's way in, and the operators' look at what is told."""
+
+from orders.admin.confirmation import OrderConfirmationAdmin
+from orders.admin.order import OrderAdmin
+
+__all__ = ["OrderAdmin", "OrderConfirmationAdmin"]

@@ -1,0 +1,67 @@
+"""The outbox of confirmations for operators: look, and try again."""
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from orders.admin.filters import StateFilter
+from orders.models import OrderConfirmation
+
+
+@admin.register(OrderConfirmation)
+class OrderConfirmationAdmin(admin.ModelAdmin[OrderConfirmation]):
+    """Read-only: rows are written by orders and worked on by the worker."""
+
+    list_display = ("order_link", "version", "state", "is_unknown", "attempts", "next_attempt_at", "error_code", "last_error")
+    list_display_links = ("version",)
+    list_filter = (StateFilter, "created_at")
+    list_select_related = ("order",)
+    list_per_page = 50
+    search_fields = ("order__number__exact", "message_id", "error_code", "last_error")
+    search_help_text = _("Order number, message id or words of an error")
+    show_full_result_count = False
+    ordering = ("-pk",)
+    actions = ("retry_now",)
+
+    @admin.display(description=_("order"), ordering="order_id")
+    def order_link(self, row: OrderConfirmation) -> SafeString:
+        """The order's number, leading to its page."""
+        return format_html('<a href="{}">{}</a>', reverse("admin:orders_order_change", args=[row.order_id]), row.order_id)
+
+    @admin.action(description=_("Retry now"), permissions=["retry"])
+    def retry_now(self, request: HttpRequest, queryset: QuerySet[OrderConfirmation]) -> None:
+        """Make failed and waiting rows due at once."""
+        rows = list(queryset)
+        changed = sum(row.retry_now() for row in rows)
+        left = len(rows) - changed
+        if changed:
+            words = ngettext("%d confirmation is tried again now.", "%d confirmations are tried again now.", changed)
+            self.message_user(request, words % changed, messages.SUCCESS)
+        if left:
+            words = ngettext(
+                "%d was left alone: it is done, cancelled or being worked on.",
+                "%d were left alone: they are done, cancelled or being worked on.",
+                left,
+            )
+            self.message_user(request, words % left, messages.WARNING)
+
+    def has_retry_permission(self, request: HttpRequest) -> bool:
+        """Whoever may tell a customer again may also try again."""
+        return request.user.has_perm("orders.resend_confirmation")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """The signal adds them."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: OrderConfirmation | None = None) -> bool:
+        """The worker changes them."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: OrderConfirmation | None = None) -> bool:
+        """They are the proof that somebody was told."""
+        return False

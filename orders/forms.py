@@ -1,0 +1,209 @@
+"""The forms a clerk enters orders with: what is checked, and what is said, before anything is stored."""
+
+import json
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+
+from babel import Locale
+from babel.numbers import get_currency_precision
+from django import forms
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator
+from django.forms.models import BaseInlineFormSet
+from django.forms.widgets import ChoiceWidget
+from django.utils.translation import get_language, to_locale
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import User
+from orders import money
+from orders.models import MOVES, Order, OrderLine, Status
+
+COMMON_CURRENCIES = ("EUR", "USD", "GBP", "CHF", "JPY", "CNY")
+MOST_PIECES = 1_000_000
+# CLDR's "countries" that no parcel goes to: unions, test and unknown regions.
+NO_COUNTRIES = {"EU", "EZ", "QO", "UN", "XA", "XB", "ZZ"}
+# An order in one of these may be without lines: nobody was told of it, or it was taken back.
+MAY_BE_EMPTY = {Status.DRAFT, Status.CANCELLED}
+
+Choices = list[tuple[Any, Any]]
+
+
+class CurrencySelect(forms.Select):
+    """Tells the page how many digits each currency has, so that its live total agrees with ours (ISO 4217 and CLDR differ)."""
+
+    def create_option(self, name: str, value: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """Two digits go without saying."""
+        option: dict[str, Any] = super().create_option(name, value, *args, **kwargs)
+        digits = get_currency_precision(str(value))
+        if digits != 2:
+            option["attrs"]["data-digits"] = str(digits)
+        return option
+
+
+class OrderForm(forms.ModelForm[Order]):
+    """An order's own fields. `clerk` is set by the admin: it is who a new order's external id belongs to."""
+
+    clerk: User | None = None
+
+    class Meta:
+        model = Order
+        fields = [
+            "customer",
+            "status",
+            "currency",
+            "ship_to_name",
+            "street",
+            "postal_code",
+            "city",
+            "region",
+            "country",
+            "external_id",
+            "data",
+        ]
+        widgets = {"status": forms.RadioSelect, "currency": CurrencySelect, "country": forms.Select}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """A clerk who may only look gets a form without fields."""
+        super().__init__(*args, **kwargs)
+        if "status" not in self.fields:
+            return
+        language = get_language() or "en"
+        self.fields["status"].widget = self._status_widget()
+        self.fields["currency"].widget.choices = currency_choices(language)
+        self.fields["country"].widget.choices = country_choices(language, self.instance.country)
+        self.fields["country"].help_text = ""
+
+    def clean_data(self) -> dict[str, Any]:
+        """A JSON object that every database can keep."""
+        given = self.cleaned_data["data"]
+        if given is None:
+            return {}
+        if not isinstance(given, dict):
+            raise ValidationError(_('Write a JSON object, such as {"gift": true}.'), code="not_an_object")
+        written = json.dumps(given, ensure_ascii=False)
+        # PostgreSQL's jsonb knows neither NUL nor lone surrogates.
+        if "\\u0000" in written or any("\ud800" <= character <= "\udfff" for character in written):
+            raise ValidationError(_("This holds characters that can't be stored."), code="bad_text")
+        return given
+
+    def clean_external_id(self) -> str:
+        """The database allows each id once per client; a clerk reads why instead of an error page."""
+        external_id: str = self.cleaned_data["external_id"]
+        owner = self.clerk if self.instance._state.adding else self.instance.created_by
+        same = Order.objects.filter(created_by=owner, external_id=external_id).exclude(pk=self.instance.pk).first()
+        if external_id and owner and same:
+            raise ValidationError(_("Order %(number)s has this id already."), code="taken", params={"number": same.number})
+        return external_id
+
+    def clean(self) -> dict[str, Any] | None:
+        """An order isn't placed with a customer whom no mail can reach: the status promises that they are told."""
+        cleaned = super().clean()
+        customer = self.cleaned_data.get("customer") or getattr(self.instance, "customer", None)
+        if customer and self._is_being_placed() and warning(customer):
+            self.add_error("customer" if "customer" in self.fields else None, ValidationError(warning(customer), code="no_address"))
+        return cleaned
+
+    def _is_being_placed(self) -> bool:
+        is_new = self.instance._state.adding or self.initial.get("status") == Status.DRAFT
+        return is_new and self.cleaned_data.get("status") == Status.PLACED
+
+    def _status_widget(self) -> ChoiceWidget:
+        """Only the moves that are allowed are offered; any other one that is posted meets `Order.clean`."""
+        stored = None if self.instance._state.adding else Status(self.instance.status)
+        if stored not in {None, Status.DRAFT}:
+            moves = [status for status in Status if status == stored or status in MOVES[stored]]
+            return forms.Select(choices=[(status.value, status.label.capitalize()) for status in moves])
+        choices: Choices = [(Status.PLACED, placed_label(self._chosen_customer())), (Status.DRAFT, _("Draft — nobody is told"))]
+        if stored:
+            choices.append((Status.CANCELLED, _("Cancelled — nobody is told")))
+        return forms.RadioSelect(choices=choices)
+
+    def _chosen_customer(self) -> User | None:
+        posted = self.data.get(self.add_prefix("customer"), "")
+        chosen = posted if posted else self.initial.get("customer") or self.instance.customer_id
+        return User.objects.filter(pk=chosen).first() if str(chosen or "").isdigit() else None
+
+
+class LineForm(forms.ModelForm[OrderLine]):
+    """One article."""
+
+    class Meta:
+        model = OrderLine
+        fields = ["name", "sku", "quantity", "unit_price"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """A stored price is shown with its currency's digits, not with the column's four."""
+        super().__init__(*args, **kwargs)
+        if "unit_price" not in self.fields:
+            return
+        self.fields["quantity"].validators.append(MaxValueValidator(MOST_PIECES))
+        if self.instance.pk:
+            currency = self.instance.order.currency
+            self.initial["unit_price"] = money.rounded(self.instance.unit_price, currency)
+
+
+class LineFormSet(BaseInlineFormSet[OrderLine, Order, LineForm]):
+    """All lines of an order, checked against the order as it is about to be stored."""
+
+    def clean(self) -> None:
+        """Prices have the currency's digits; an order that somebody is told of has a line."""
+        super().clean()
+        kept = [form for form in self.forms if self._is_kept(form)]
+        for form in kept:
+            self._check_price(form)
+        if not kept and not any(self.errors) and self.instance.status not in MAY_BE_EMPTY:
+            raise ValidationError(_("A placed order needs at least one line. Add one, or save the order as a draft."), code="no_lines")
+
+    def _is_kept(self, form: LineForm) -> bool:
+        return bool(getattr(form, "cleaned_data", None)) and not form.cleaned_data.get("DELETE")
+
+    def _check_price(self, form: LineForm) -> None:
+        price = form.cleaned_data.get("unit_price")
+        if not isinstance(price, Decimal) or self.instance.currency not in money.CURRENCIES:
+            return
+        try:
+            money.check_digits(price, self.instance.currency)
+        except ValidationError as error:
+            form.add_error("unit_price", error)
+
+
+def placed_label(customer: User | None) -> str:
+    """What placing an order does, said before it is done."""
+    if customer is None:
+        return str(_("Placed — the customer is told by mail when you save"))
+    facts = {"name": customer.display_name, "address": settings.SENDINBLUE_TO_EMAIL or customer.email}
+    if settings.SENDINBLUE_TO_EMAIL:
+        return str(_("Placed — %(name)s's mail goes to %(address)s instead, when you save")) % facts
+    if not customer.email:
+        return str(_("Placed — not possible: %(name)s has no mail address")) % facts
+    return str(_("Placed — %(name)s is told by mail when you save (%(address)s)")) % facts
+
+
+def warning(customer: User) -> str:
+    """Why this customer can't be told, and what helps; empty where they can."""
+    if settings.SENDINBLUE_TO_EMAIL or customer.email:
+        return ""
+    return str(_("%(name)s has no mail address, so nobody could be told. Add one (the pencil beside the name), or save a draft.")) % {
+        "name": customer.display_name
+    }
+
+
+@lru_cache
+def currency_choices(language: str) -> Choices:
+    """Every currency that CLDR lists, the common ones first."""
+    locale = Locale.parse(to_locale(language))
+
+    def named(codes: Any) -> Choices:
+        return [(code, f"{code} – {locale.currencies.get(code, code)}") for code in codes]
+
+    return [(_("Common"), named(COMMON_CURRENCIES)), (_("All"), named(sorted(money.CURRENCIES.difference(COMMON_CURRENCIES))))]
+
+
+def country_choices(language: str, stored: str = "") -> Choices:
+    """Every country by its name in that language; a stored code that is none of them stays to be seen."""
+    locale = Locale.parse(to_locale(language))
+    named = [(code, str(locale.territories.get(code, code))) for code in money.COUNTRIES - NO_COUNTRIES]
+    named += [(stored, stored)] if stored and stored not in dict(named) else []
+    return [("", "—"), *sorted(named, key=lambda choice: choice[1])]
