@@ -4,15 +4,13 @@ Each step is stamped and committed by itself, and a repeat begins after the last
 conversation is the customer's only one, the event has a key of its own, the mail carries an idempotency key kept on the row.
 """
 
-from functools import partial
-
 from django.db import transaction
 from django.utils import timezone
 
 from chat import conversations, folds, links, outbox
 from chat.models import Conversation
-from chat.outbox import Call, Work
-from orders import emails, snapshot
+from chat.outbox import Work
+from orders import emails, mailing, snapshot
 from orders.models import Order, OrderConfirmation, Status, next_version
 
 
@@ -23,17 +21,19 @@ def run(confirmation: OrderConfirmation) -> Work:
     if order.status in {Status.CANCELLED, Status.DRAFT} and not confirmation.event_added_at:
         confirmation.cancel("The order was taken back before its customer was told.")
         return
+    tried_at = confirmation.mail_tried_at
     conversation = _open(confirmation, order)
     if not confirmation.event_added_at:
         with transaction.atomic():
+            now = timezone.now()
             key = f"order-confirm:{order.number}:{confirmation.version}"
             conversations.add_event(conversation, folds.ORDER_CONFIRMED, snapshot.confirm_body(order), key=key)
-            confirmation.stamp(event_added_at=timezone.now())
+            # The mail's attempt begins right away; saying so in this commit saves one.
+            confirmation.stamp(event_added_at=now, mail_tried_at=now)
     if not confirmation.mail_sent_at:
         url = links.url_for(conversation, order.number)
         mail = emails.confirmation(order, url=url, idempotency_key=confirmation.idempotency_key)
-        yield Call(partial(mail.send, fail_silently=False), local=emails.is_local())
-        confirmation.stamp(mail_sent_at=timezone.now(), message_id=mail.message_id)
+        yield from mailing.send(confirmation, mail, tried_at=tried_at)
 
 
 def resend(order: Order) -> OrderConfirmation:

@@ -10,10 +10,12 @@ from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
 from chat.outbox import OutboxRow
 from orders import money
+from orders.delivery import OF_EVENT, Delivery
 
 
 class Status(models.TextChoices):
@@ -143,16 +145,22 @@ class OrderLine(models.Model):
 
 
 class OrderConfirmation(OutboxRow):
-    """That a customer is told of one version of an order: three steps, each stamped when it is done."""
+    """That a customer is told of one version of an order: three steps, each stamped when it is done.
+
+    `mail_tried_at`: since when the mail may have left without our knowing; null while it surely has not, or surely has.
+    `delivery`: what became of it, folded from `mail_events`.
+    """
 
     order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="confirmations", verbose_name=_("order"))
     version = models.PositiveIntegerField(_("version"))
     conversation_opened_at = models.DateTimeField(_("conversation opened"), null=True, editable=False)
     event_added_at = models.DateTimeField(_("event added"), null=True, editable=False)
+    mail_tried_at = models.DateTimeField(_("mail tried since"), null=True, editable=False)
     mail_sent_at = models.DateTimeField(_("mail sent"), null=True, editable=False)
     # Kept on the row and never renewed: a repeat after a lost reply is recognised by it.
     idempotency_key = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    message_id = models.CharField(_("message id"), max_length=200, blank=True, editable=False)
+    message_id = models.CharField(_("message id"), max_length=200, blank=True, editable=False, db_index=True)
+    delivery = models.CharField(_("delivery"), max_length=12, choices=Delivery.choices, blank=True, editable=False, db_index=True)
 
     class Meta(OutboxRow.Meta):
         verbose_name = _("confirmation")
@@ -165,6 +173,47 @@ class OrderConfirmation(OutboxRow):
 
     def __str__(self) -> str:
         return f"{self.order_id}/{self.version}"
+
+    def delivery_summary(self) -> str:
+        """What became of the mail, for staff, in one line: "delivered 22 Nov. 2026, 10:15 · opened 22 Nov. 2026, 10:20"."""
+        first: dict[str, MailEvent] = {}
+        for event in sorted(self.mail_events.all(), key=lambda event: event.occurred_at):
+            if event.delivery:
+                first.setdefault(event.delivery, event)
+        return " · ".join(str(event) for event in first.values())
+
+
+class MailEvent(models.Model):
+    """One thing that became of a mail, as the mail provider told it; never changed afterwards, but for the confirmation it is about.
+
+    Sendinblue gives its events no id. `ts_epoch` is documented as the time of *sending*, so two openings share it; what tells two
+    events apart is the mail, the recipient, the kind and the second in which it happened.
+    """
+
+    confirmation = models.ForeignKey(OrderConfirmation, on_delete=models.CASCADE, null=True, related_name="mail_events")
+    message_id = models.CharField(_("message id"), max_length=200)
+    recipient = models.CharField(_("recipient"), max_length=254)
+    type = models.CharField(_("type"), max_length=40)
+    reason = models.CharField(_("reason"), max_length=500, blank=True)
+    occurred_at = models.DateTimeField(_("time"))
+    received_at = models.DateTimeField(_("received"), default=timezone.now)
+
+    class Meta:
+        verbose_name = _("mail event")
+        verbose_name_plural = _("mail events")
+        ordering = ["occurred_at", "pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["message_id", "type", "recipient", "occurred_at"], name="one_event_per_mail_type_and_second"),
+        ]
+
+    def __str__(self) -> str:
+        moment = date_format(timezone.localtime(self.occurred_at), "DATETIME_FORMAT")
+        return f"{Delivery(self.delivery).label} {moment}" + (f" ({self.reason})" if self.reason else "")
+
+    @property
+    def delivery(self) -> str:
+        """The state that this event alone speaks for; "" where it says nothing of the delivery."""
+        return OF_EVENT.get(self.type, Delivery.UNKNOWN)
 
 
 class StoredMail(models.Model):

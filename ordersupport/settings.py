@@ -55,8 +55,10 @@ SENDINBLUE_FROM_EMAIL = env.text("SENDINBLUE_FROM_EMAIL", "BREVO_FROM_EMAIL")
 SENDINBLUE_TO_NAME = env.text("SENDINBLUE_TO_NAME", "BREVO_TO_NAME")
 SENDINBLUE_TO_EMAIL = env.text("SENDINBLUE_TO_EMAIL", "BREVO_TO_EMAIL")
 SENDINBLUE_TEMPLATE_ID = env.number("SENDINBLUE_TEMPLATE_ID", "BREVO_TEMPLATE_ID", default=0, least=0, most=2**31 - 1)
+# Sendinblue checks each mail and answers as always, but sends none.
+SENDINBLUE_SANDBOX = env.flag("SENDINBLUE_SANDBOX")
 
-EMAIL_BACKEND = "orders.backends.embedded.EmailBackend"
+EMAIL_BACKEND = "orders.backends.sendinblue.SendinblueBackend" if SENDINBLUE_API_KEY else "orders.backends.embedded.EmailBackend"
 DEFAULT_FROM_NAME = SENDINBLUE_FROM_NAME or SHOP_NAME
 DEFAULT_FROM_EMAIL = SENDINBLUE_FROM_EMAIL or "orders@example.com"
 REPLY_TO_EMAIL = env.text("REPLY_TO_EMAIL", default=DEFAULT_FROM_EMAIL)

@@ -1,0 +1,138 @@
+"""What the mail provider tells of mails: each event stored once, matched with its confirmation, and folded into its state.
+
+An event may come before the answer to the call that sent its mail, or after an answer that was lost. It finds its confirmation by
+message id, else by the idempotency key, which every mail carries as a tag, else by the tag `order-<number>`.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from orders.delivery import state_of
+from orders.models import MailEvent, OrderConfirmation
+
+ORDER_TAG = re.compile(r"order-(\d{1,18})")
+KEY_TAG = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+@dataclass(frozen=True)
+class Told:
+    """One event as Sendinblue told it, cut to what we keep. A link that was followed is not kept: it holds the customer's key."""
+
+    message_id: str
+    type: str
+    recipient: str
+    occurred_at: datetime
+    reason: str
+    tags: tuple[str, ...]
+
+
+def read(payload: Any) -> Told | None:
+    """A webhook's JSON as an event; None where it is none. Raises nothing, whatever it is given."""
+    if not isinstance(payload, Mapping) or not isinstance(payload.get("event"), str) or not _text(payload["event"], 40):
+        return None
+    return Told(
+        message_id=_text(payload.get("message-id"), 198).strip("<>"),
+        # "hardBounce" is what a webhook is registered for, "hard_bounce" what it tells.
+        type=re.sub(r"(?<=[a-z])(?=[A-Z])", "_", _text(payload["event"], 40)).lower()[:40],
+        recipient=_text(payload.get("email"), 254).lower(),
+        occurred_at=_moment(payload),
+        reason=_text(payload.get("reason"), 500),
+        tags=_tags(payload),
+    )
+
+
+def record(told: Sequence[Told]) -> None:
+    """Store what is new of the events, and bring the state of every mail that they are about up to date."""
+    with transaction.atomic():
+        owners = _owners(told)
+        rows = [
+            MailEvent(
+                confirmation=owners.get(event),
+                message_id=event.message_id,
+                type=event.type,
+                recipient=event.recipient,
+                reason=event.reason,
+                occurred_at=event.occurred_at,
+            )
+            for event in told
+        ]
+        MailEvent.objects.bulk_create(rows, ignore_conflicts=True)
+        for confirmation, message_id in {owner: event.message_id for event, owner in owners.items()}.items():
+            _fold(confirmation, message_id)
+
+
+def adopt(confirmation: OrderConfirmation) -> None:
+    """Give a confirmation whose message id has just become known the events that were quicker."""
+    message_id = confirmation.message_id.strip("<>")
+    if message_id and MailEvent.objects.filter(confirmation=None, message_id=message_id).exists():
+        _fold(confirmation, message_id)
+
+
+def _owners(told: Sequence[Told]) -> dict[Told, OrderConfirmation]:
+    """The confirmation that each event is about, locked; an event about none is left out."""
+    ids = {event.message_id for event in told if event.message_id}
+    keys = {tag for event in told for tag in event.tags if KEY_TAG.fullmatch(tag)}
+    known = Q(message_id__in=[*ids, *(f"<{message_id}>" for message_id in ids)]) | Q(idempotency_key__in=keys)
+    found = list(OrderConfirmation.objects.select_for_update().filter(known).order_by("pk"))
+    by_name = {str(row.idempotency_key): row for row in found} | {row.message_id.strip("<>"): row for row in found if row.message_id}
+    owners = {}
+    for event in told:
+        names = [name for name in (event.message_id, *event.tags) if name in by_name]
+        owner = by_name[names[0]] if names else _only_unnamed(event)
+        if owner:
+            owners[event] = owner
+    return owners
+
+
+def _only_unnamed(event: Told) -> OrderConfirmation | None:
+    """The one confirmation of the order named by a tag whose mail may have left and whose message id is not known; else none."""
+    numbers = [int(found[1]) for tag in event.tags if (found := ORDER_TAG.fullmatch(tag))]
+    rows = OrderConfirmation.objects.select_for_update().filter(order_id__in=numbers, message_id="")
+    left = list(rows.filter(Q(mail_tried_at__isnull=False) | Q(mail_sent_at__isnull=False))[:2]) if numbers else []
+    return left[0] if len(left) == 1 else None
+
+
+def _fold(confirmation: OrderConfirmation, message_id: str) -> None:
+    if message_id:
+        MailEvent.objects.filter(confirmation=None, message_id=message_id).update(confirmation=confirmation)
+    changes = {"delivery": state_of(confirmation.mail_events.values_list("type", "occurred_at"))}
+    if message_id and not confirmation.message_id:
+        changes["message_id"] = f"<{message_id}>"
+    OrderConfirmation.objects.filter(pk=confirmation.pk).update(**changes)
+
+
+def _text(value: Any, longest: int) -> str:
+    """Words that every database takes: no lone surrogates, no NUL."""
+    words = str(value) if isinstance(value, str | int) else ""
+    return words.encode(errors="replace").decode().replace("\0", "").strip()[:longest]
+
+
+def _moment(payload: Mapping[str, Any]) -> datetime:
+    """When it happened, to the second. Sendinblue documents `ts_epoch` in milliseconds and shows it in seconds."""
+    for name in ("ts_event", "ts_epoch", "ts"):
+        try:
+            seconds = float(payload.get(name) or 0)
+            if seconds > 0:
+                return datetime.fromtimestamp(int(seconds / 1000 if seconds > 1e11 else seconds), UTC)
+        except (TypeError, ValueError, OverflowError, OSError):
+            continue
+    return timezone.now()
+
+
+def _tags(payload: Mapping[str, Any]) -> tuple[str, ...]:
+    """`tags` is a list, `tag` the same list as JSON text, or one tag."""
+    tags = payload.get("tags") or payload.get("tag")
+    if isinstance(tags, str):
+        try:
+            tags = json.loads(tags)
+        except (ValueError, RecursionError):
+            tags = [tags]
+    return tuple(_text(tag, 100) for tag in tags if isinstance(tag, str)) if isinstance(tags, list) else ()

@@ -1,0 +1,177 @@
+"""Bad days between us and Sendinblue, over the wire: for each, the state it ends in, and that nothing is lost or doubled."""
+
+import socket
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.utils import timezone
+from pytest_django import Settings
+
+from accounts.models import User
+from chat.outbox import State
+from orders.backends import sendinblue_wire
+from orders.models import Order
+from tests.orders.brevo_side import forget_connections, sendinblue, told, told_again
+from tests.twins import BrevoTwin
+
+# The answer's loss after the work, and before it, in every way that the wire knows.
+LOST_AFTER = ["lost_reply", "reset_after", "hang_after", "malformed", "cut_json", "cut_body", "empty_200"]
+LOST_BEFORE = ["reset", "close", "hang", "html_502"]
+OPERATORS_DAYS: list[tuple[dict[str, Any], str]] = [
+    ({"status": 401}, "unauthorized"),
+    ({"status": 402}, "not_enough_credits"),
+    ({"status": 400, "code": "not_enough_credits"}, "not_enough_credits"),
+    ({"status": 403}, "permission_denied"),
+    ({"status": 403, "code": "account_under_validation"}, "account_under_validation"),
+    ({"status": 404}, "document_not_found"),
+    ({"status": 405}, "method_not_allowed"),
+    ({"status": 401, "body": "<html>no JSON</html>"}, "http_401"),
+    ({"status": 307, "body": "", "headers": {"location": "http://localhost:1/"}}, "http_307"),
+]
+REFUSALS: list[tuple[dict[str, Any], str]] = [
+    ({"status": 400}, "bad_request"),
+    ({"status": 400, "code": "invalid_parameter"}, "invalid_parameter"),
+    ({"status": 400, "code": "missing_parameter"}, "missing_parameter"),
+    ({"status": 400, "body": "no JSON"}, "http_400"),
+    ({"status": 400, "body": "[[1]]"}, "http_400"),
+    ({"status": 406}, "not_acceptable"),
+]
+
+
+@pytest.fixture
+def brevo(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[BrevoTwin]:
+    monkeypatch.setattr(sendinblue_wire, "READ_SECONDS", 0.3)
+    with sendinblue(settings) as twin:
+        yield twin
+
+
+@pytest.mark.parametrize("fault", LOST_AFTER + LOST_BEFORE)
+def test_a_lost_answer_leaves_the_mail_waiting_with_its_outcome_unknown(
+    brevo: BrevoTwin, alice: User, place: Callable[..., Order], fault: str
+) -> None:
+    brevo.faults.set("brevo.send_mail", {"fault": fault, "times": 1})
+    confirmation = told(place(alice))
+    assert (confirmation.state, confirmation.is_unknown, confirmation.mail_sent_at) == (State.WAITING, True, None)
+
+
+@pytest.mark.parametrize("fault", LOST_AFTER + LOST_BEFORE)
+def test_a_lost_answer_ends_in_one_mail(brevo: BrevoTwin, alice: User, place: Callable[..., Order], fault: str) -> None:
+    brevo.faults.set("brevo.send_mail", {"fault": fault, "times": 1})
+    order = place(alice)
+    told(order)
+    confirmation = told_again(order)
+    assert (confirmation.state, confirmation.is_unknown, len(brevo.mails)) == (State.DONE, False, 1)
+
+
+@pytest.mark.parametrize("fault", LOST_AFTER)
+def test_a_lost_call_is_not_repeated_behind_our_back(brevo: BrevoTwin, alice: User, place: Callable[..., Order], fault: str) -> None:
+    brevo.faults.set("brevo.send_mail", {"fault": fault})
+    told(place(alice))
+    assert brevo.log.counts() == {"brevo.send_mail": 1}
+
+
+def test_a_repeat_that_the_provider_knows_counts_as_sent(brevo: BrevoTwin, alice: User, place: Callable[..., Order]) -> None:
+    brevo.faults.set("brevo.send_mail", {"fault": "lost_reply", "times": 1})
+    order = place(alice)
+    told(order)
+    confirmation = told_again(order)
+    assert (confirmation.state, confirmation.message_id, list(brevo.repeats.values())) == (State.DONE, "", [1])
+
+
+@pytest.mark.parametrize(("fault", "code"), OPERATORS_DAYS)
+def test_what_an_operator_mends_for_all_leaves_the_mail_waiting(
+    brevo: BrevoTwin, alice: User, place: Callable[..., Order], fault: dict[str, Any], code: str
+) -> None:
+    brevo.faults.set("brevo.send_mail", {"fault": "status", **fault})
+    confirmation = told(place(alice))
+    assert (confirmation.state, confirmation.error_code, confirmation.is_unknown) == (State.WAITING, code, False)
+
+
+@pytest.mark.parametrize(("fault", "code"), OPERATORS_DAYS)
+def test_what_an_operator_mended_lets_the_mail_go(
+    brevo: BrevoTwin, alice: User, place: Callable[..., Order], fault: dict[str, Any], code: str
+) -> None:
+    brevo.faults.set("brevo.send_mail", {"fault": "status", "times": 1, **fault})
+    order = place(alice)
+    told(order)
+    assert (told_again(order).state, len(brevo.mails)) == (State.DONE, 1)
+
+
+@pytest.mark.parametrize(("fault", "code"), REFUSALS)
+def test_a_refused_mail_fails_where_people_see_it(
+    brevo: BrevoTwin, alice: User, place: Callable[..., Order], fault: dict[str, Any], code: str
+) -> None:
+    brevo.faults.set("brevo.send_mail", {"fault": "status", **fault})
+    confirmation = told(place(alice))
+    assert (confirmation.state, confirmation.error_code, confirmation.is_unknown) == (State.FAILED, code, False)
+
+
+def test_a_refusal_is_told_in_the_providers_words(brevo: BrevoTwin, alice: User, place: Callable[..., Order]) -> None:
+    body = '{"code": "invalid_parameter", "message": "sender is not valid"}'
+    brevo.faults.set("brevo.send_mail", {"fault": "status", "status": 400, "body": body})
+    assert told(place(alice)).last_error == "Sendinblue refused the request (400). (It says: sender is not valid)"
+
+
+def test_a_wrong_key_is_named_with_the_setting_that_mends_it(
+    brevo: BrevoTwin, settings: Settings, alice: User, place: Callable[..., Order]
+) -> None:
+    settings.SENDINBLUE_API_KEY = "xkeysib-wrong"
+    confirmation = told(place(alice))
+    assert confirmation.state == State.WAITING
+    assert "Put a valid API key into SENDINBLUE_API_KEY" in confirmation.last_error
+
+
+def test_a_limit_with_a_reset_is_waited_for(brevo: BrevoTwin, alice: User, place: Callable[..., Order]) -> None:
+    brevo.faults.set("brevo.send_mail", {"fault": "rate_limited", "reset": 600})
+    confirmation = told(place(alice))
+    assert confirmation.state == State.WAITING
+    assert 590 < (confirmation.next_attempt_at - timezone.now()).total_seconds() <= 600
+
+
+@pytest.mark.parametrize("reset", ["", "soon", "-5", "nan", "1e300"])
+def test_a_limit_without_a_usable_reset_is_backed_off_from(brevo: BrevoTwin, alice: User, place: Callable[..., Order], reset: str) -> None:
+    brevo.faults.set("brevo.send_mail", {"fault": "status", "status": 429, "headers": {"x-sib-ratelimit-reset": reset}})
+    confirmation = told(place(alice))
+    assert (confirmation.state, confirmation.is_unknown) == (State.WAITING, False)
+    assert (confirmation.next_attempt_at - timezone.now()).total_seconds() <= 2
+
+
+def test_nobody_listening_is_surely_no_mail(settings: Settings, alice: User, place: Callable[..., Order]) -> None:
+    with sendinblue(settings):
+        pass
+    confirmation = told(place(alice))
+    forget_connections()
+    assert (confirmation.state, confirmation.error_code, confirmation.is_unknown) == (State.WAITING, "unreachable", False)
+
+
+def test_an_unknown_host_is_surely_no_mail(
+    brevo: BrevoTwin, monkeypatch: pytest.MonkeyPatch, alice: User, place: Callable[..., Order]
+) -> None:
+    def find_nothing(*args: object, **kwargs: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", find_nothing)
+    confirmation = told(place(alice))
+    assert (confirmation.state, confirmation.error_code, confirmation.is_unknown) == (State.WAITING, "unreachable", False)
+
+
+def test_a_mail_that_surely_did_not_leave_leaves_no_attempt_open(brevo: BrevoTwin, alice: User, place: Callable[..., Order]) -> None:
+    brevo.faults.set("brevo.send_mail", {"fault": "status", "status": 402})
+    assert told(place(alice)).mail_tried_at is None
+
+
+def test_a_refusal_after_a_lost_answer_leaves_the_attempt_open(brevo: BrevoTwin, alice: User, place: Callable[..., Order]) -> None:
+    brevo.faults.set("brevo.send_mail", {"fault": "lost_reply", "times": 1}, {"fault": "status", "status": 402, "times": 1})
+    order = place(alice)
+    told(order)
+    confirmation = told_again(order)
+    assert confirmation.mail_tried_at is not None
+    assert (confirmation.state, confirmation.is_unknown) == (State.WAITING, True)
+
+
+def test_a_connection_closed_while_idle_costs_no_mail(brevo: BrevoTwin, alice: User, place: Callable[..., Order]) -> None:
+    brevo.faults.set("brevo.send_mail", {"fault": "close_after"})
+    first, second = place(alice), place(alice)
+    told(first)
+    assert (first.confirmations.get().state, second.confirmations.get().state, len(brevo.mails)) == (State.DONE, State.DONE, 2)

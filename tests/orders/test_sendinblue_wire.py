@@ -1,0 +1,169 @@
+"""The connection to Sendinblue: kept, shared, trusted, and silent."""
+
+import logging
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import sib_api_v3_sdk
+from django.core.mail import EmailMessage
+from pytest_django import Settings
+
+from accounts.models import User
+from chat.coordinator import Coordinator
+from chat.outbox import BackendError, State
+from orders.models import Order
+from tests.orders.brevo_side import sendinblue, told, told_again
+from tests.running import wait_for
+from tests.twins import BrevoTwin
+from tests.twins.tls import Authority
+
+
+@pytest.fixture
+def brevo(settings: Settings) -> Iterator[BrevoTwin]:
+    with sendinblue(settings) as twin:
+        yield twin
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    """A throw-away certificate authority, and a certificate of localhost."""
+    return Authority(tmp_path)
+
+
+def mail() -> EmailMessage:
+    return EmailMessage("Subject", "Text of the mail", "shop@example.com", ["bob@example.com"])
+
+
+def test_many_mails_go_over_one_connection(brevo: BrevoTwin) -> None:
+    for _ in range(20):
+        mail().send()
+    assert (len(brevo.mails), brevo.server.counts.connections) == (20, 1)
+
+
+def test_threads_one_after_the_other_share_one_connection(brevo: BrevoTwin) -> None:
+    for _ in range(5):
+        thread = threading.Thread(target=mail().send)
+        thread.start()
+        thread.join()
+    assert (len(brevo.mails), brevo.server.counts.connections) == (5, 1)
+
+
+def test_threads_side_by_side_need_no_more_connections_than_there_are_threads(brevo: BrevoTwin) -> None:
+    threads = [threading.Thread(target=lambda: [mail().send() for _ in range(10)]) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(brevo.mails) == 80
+    assert brevo.server.counts.connections <= 8
+
+
+def test_an_error_does_not_cost_the_connection(brevo: BrevoTwin) -> None:
+    brevo.faults.set("brevo.send_mail", {"fault": "status", "status": 500, "times": 1})
+    assert (mail().send(fail_silently=True), mail().send(), brevo.server.counts.connections) == (0, 1, 1)
+
+
+def test_a_process_hangs_no_handlers_on_the_loggers(brevo: BrevoTwin) -> None:
+    mail().send()
+    handlers = [*logging.getLogger("sib_api_v3_sdk").handlers, *logging.getLogger("urllib3").handlers]
+    assert [handler for handler in handlers if isinstance(handler, logging.StreamHandler)] == []
+
+
+def test_a_process_makes_one_configuration(brevo: BrevoTwin, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+    original = sib_api_v3_sdk.Configuration
+    monkeypatch.setattr(sib_api_v3_sdk, "Configuration", lambda: made.append(1) or original())
+    threads = [threading.Thread(target=mail().send) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (len(brevo.mails), made) == (8, [1])
+
+
+def test_the_key_does_not_follow_a_redirect(brevo: BrevoTwin) -> None:
+    elsewhere = f"{brevo.origin}/v3/elsewhere"
+    brevo.faults.set("brevo.send_mail", {"fault": "status", "status": 307, "body": "", "headers": {"location": elsewhere}})
+    with pytest.raises(BackendError, match="redirect"):
+        mail().send()
+    assert [entry.path for entry in brevo.log.entries()] == ["/v3/smtp/email"]
+
+
+def test_a_gateways_retry_after_is_not_slept_through_in_a_thread(brevo: BrevoTwin) -> None:
+    brevo.faults.set("brevo.send_mail", {"fault": "status", "status": 503, "headers": {"retry-after": "30"}})
+    with pytest.raises(BackendError) as caught:
+        mail().send()
+    assert (caught.value.retry_after, brevo.log.counts()) == (30, {"brevo.send_mail": 1})
+
+
+@pytest.mark.parametrize("fault", ["lost_reply", "malformed", "html_502"])
+def test_no_log_holds_the_key_an_address_or_the_text(
+    brevo: BrevoTwin, caplog: pytest.LogCaptureFixture, alice: User, place: Callable[..., Order], fault: str
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    brevo.faults.set("brevo.send_mail", {"fault": fault, "times": 1})
+    told(place(alice))
+    assert [word for word in (brevo.api_key, "alice@", "Widget") if word in caplog.text] == []
+
+
+def test_a_certificate_of_our_own_authority_is_trusted(settings: Settings, authority: Authority) -> None:
+    settings.SENDINBLUE_CA_FILE = str(authority.ca_file)
+    with sendinblue(settings, tls=authority.context()) as brevo:
+        mail().send()
+        mail().send()
+        assert (len(brevo.mails), brevo.server.counts.handshakes) == (2, 1)
+
+
+def test_a_strangers_certificate_is_not_trusted(settings: Settings, authority: Authority, alice: User, place: Callable[..., Order]) -> None:
+    with sendinblue(settings, tls=authority.context()):
+        confirmation = told(place(alice))
+    assert (confirmation.state, confirmation.error_code, confirmation.is_unknown) == (State.WAITING, "tls_not_trusted", False)
+
+
+def test_a_certificate_of_another_name_is_not_trusted(
+    settings: Settings, authority: Authority, monkeypatch: pytest.MonkeyPatch, alice: User, place: Callable[..., Order]
+) -> None:
+    settings.SENDINBLUE_CA_FILE = str(authority.ca_file)
+    with sendinblue(settings, tls=authority.context()) as brevo:
+        here = socket.getaddrinfo("127.0.0.1", brevo.port, type=socket.SOCK_STREAM)
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: here)
+        settings.SENDINBLUE_API_URL = f"https://another.example.com:{brevo.port}/v3"
+        confirmation = told(place(alice))
+    assert (confirmation.state, confirmation.error_code) == (State.WAITING, "tls_not_trusted")
+
+
+def test_a_ca_file_without_a_certificate_is_named(
+    settings: Settings, authority: Authority, tmp_path: Path, alice: User, place: Callable[..., Order]
+) -> None:
+    settings.SENDINBLUE_CA_FILE = str(tmp_path / "empty.pem")
+    (tmp_path / "empty.pem").write_text("nothing")
+    with sendinblue(settings, tls=authority.context()):
+        confirmation = told(place(alice))
+    assert (confirmation.state, confirmation.error_code) == (State.WAITING, "tls_not_trusted")
+    assert "SENDINBLUE_CA_FILE" in confirmation.last_error
+
+
+def test_an_address_without_tls_is_named(settings: Settings, alice: User, place: Callable[..., Order]) -> None:
+    with sendinblue(settings) as brevo:
+        settings.SENDINBLUE_API_URL = brevo.url.replace("http:", "https:")
+        confirmation = told(place(alice))
+    assert (confirmation.state, confirmation.error_code, confirmation.is_unknown) == (State.WAITING, "no_tls", False)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_real_worker_sends_each_mail_once(brevo: BrevoTwin, alice: User, place: Callable[..., Order]) -> None:
+    brevo.faults.set("brevo.send_mail", {"fault": "lost_reply", "times": 5}, {"fault": "reset", "times": 5})
+    orders = [place(alice) for _ in range(30)]
+    coordinator = Coordinator(threads=10)
+    worker = threading.Thread(target=coordinator.run)
+    worker.start()
+    try:
+        wait_for(lambda: len(brevo.mails) >= len(orders), "every mail at the provider")
+    finally:
+        coordinator.stop()
+        worker.join()
+    told_again(orders[0])
+    assert (len(brevo.mails), set(brevo.per_key().values())) == (len(orders), {1})
