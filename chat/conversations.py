@@ -10,8 +10,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import User
+from chat import backends
 from chat.hub import INBOX, Hint, hub
-from chat.models import JSON, Conversation, Event, Member
+from chat.models import JSON, Conversation, Event, Member, MirroredEvent
 
 LONGEST_TEXT = 8000
 LONGEST_KEY = 64
@@ -58,10 +59,19 @@ def join(conversation: Conversation, user: User) -> Member:
     return member
 
 
-def add_event(conversation: Conversation, kind: str, body: JSON, *, sender: Member | None = None, key: str | None = None) -> Event:
+def add_event(
+    conversation: Conversation,
+    kind: str,
+    body: JSON,
+    *,
+    sender: Member | None = None,
+    key: str | None = None,
+    provider_id: str | None = None,
+) -> Event:
     """Store one event under the conversation's next number; with a `key` that the sender used before, answer the stored one.
 
     Numbers are gap-free because they are given inside the transaction, under a lock on the conversation's row.
+    `provider_id`: the event came from Vonage under this id; all others are copied there, where Vonage is configured.
     Raises RefusedError (`key_reused`) where the key stands for another event.
     """
     with transaction.atomic():
@@ -71,8 +81,17 @@ def add_event(conversation: Conversation, kind: str, body: JSON, *, sender: Memb
             return _same(stored, kind, body)
         now = timezone.now()
         event = Event.objects.create(
-            conversation=locked, sequence=locked.sequence + 1, type=kind, from_member=sender, body=body, client_key=key, created_at=now
+            conversation=locked,
+            sequence=locked.sequence + 1,
+            type=kind,
+            from_member=sender,
+            body=body,
+            client_key=key,
+            provider_id=provider_id,
+            created_at=now,
         )
+        if provider_id is None and backends.mirror().wants(kind):
+            MirroredEvent.objects.create(event=event, conversation=locked)
         _note(locked, event, sender)
     conversation.sequence = event.sequence
     return event

@@ -1,12 +1,15 @@
 """Conversations, members and events: our record, in Vonage's shapes and names."""
 
 import uuid
+from typing import Self
 
 from django.conf import settings
-from django.db import models
-from django.db.models import Q
+from django.db import models, transaction
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+
+from chat.outbox import OutboxRow, State, clock, lease
 
 JSON = dict[str, object]
 
@@ -115,3 +118,129 @@ class Event(models.Model):
 
     def __str__(self) -> str:
         return f"{self.type} {self.sequence}"
+
+
+class EventKind(models.TextChoices):
+    """What Vonage may refuse by itself: it ended messages, and nobody says what becomes of custom events."""
+
+    EVERYTHING = "everything", _("everything")
+    MESSAGE = "message", _("messages")
+    CUSTOM = "custom", _("custom events")
+
+    @classmethod
+    def of(cls, event_type: str) -> "EventKind":
+        """The kind of an event's type; what is neither (a membership) stands and falls with everything."""
+        family = event_type.partition(":")[0]
+        return cls(family) if family in {cls.MESSAGE, cls.CUSTOM} else cls.EVERYTHING
+
+
+class MirroredEvent(OutboxRow):
+    """That one event is copied to Vonage. Only the first waiting row of a conversation is ever due, so their order is kept.
+
+    A row that ended `cancelled` with the code `refused` was not taken by Vonage (MirrorRefusal says why) and can be tried again.
+    """
+
+    REFUSED = "refused"
+    # Copies may wait, mails may not: a Vonage that hangs never holds more threads than this, all workers together.
+    MOST_AT_ONCE = 20
+
+    event = models.OneToOneField(Event, on_delete=models.CASCADE, related_name="mirrored", verbose_name=_("event"))
+    conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="+", verbose_name=_("conversation"))
+
+    class Meta(OutboxRow.Meta):
+        verbose_name = _("copy at Vonage")
+        verbose_name_plural = _("copies at Vonage")
+        ordering = ["-pk"]
+        indexes = [
+            *OutboxRow.Meta.indexes,
+            models.Index(fields=["conversation", "id"], condition=Q(state="waiting"), name="mirrored_waiting"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.conversation_id}/{self.event_id}"
+
+    @classmethod
+    def claim(cls, limit: int) -> list[Self]:
+        """As every outbox row, but never past an earlier waiting row of the same conversation, and never too many at once."""
+        now = clock()
+        waiting = cls._base_manager.filter(state=State.WAITING)
+        earlier = waiting.filter(conversation=OuterRef("conversation"), pk__lt=OuterRef("pk"))
+        due = waiting.filter(~Exists(earlier), next_attempt_at__lte=now).order_by("next_attempt_at", "pk")
+        if not due.exists():
+            return []
+        free = min(limit, cls.MOST_AT_ONCE - waiting.filter(lease_token__isnull=False, next_attempt_at__gt=now).count())
+        token, until = uuid.uuid4(), now + lease()
+        with transaction.atomic():
+            rows: list[Self] = list(due.select_for_update(skip_locked=True, of=("self",))[: max(free, 0)])
+            taken = cls._base_manager.filter(pk__in=[row.pk for row in rows])
+            taken.update(lease_token=token, next_attempt_at=until, attempts=models.F("attempts") + 1)
+        for row in rows:
+            row.lease_token, row.next_attempt_at, row.attempts = token, until, row.attempts + 1
+        return rows
+
+    def end_refused(self, reason: str) -> None:
+        """Vonage takes no such event (any more); the rule returns right after this."""
+        self._write(
+            state=State.CANCELLED, finished_at=clock(), lease_token=None, last_error=reason, error_code=self.REFUSED, is_unknown=False
+        )
+
+
+class MirrorRefusal(models.Model):
+    """That Vonage refused a kind of event for good: in one conversation, or (`conversation` null) in all of them.
+
+    While the row is here nothing of that kind is sent. "Try again" in the admin removes it (`chat/mirror.py`).
+    """
+
+    conversation = models.ForeignKey(
+        Conversation, on_delete=models.CASCADE, null=True, blank=True, related_name="refusals", verbose_name=_("conversation")
+    )
+    kind = models.CharField(_("kind"), max_length=10, choices=EventKind.choices)
+    code = models.CharField(_("code"), max_length=100)
+    reason = models.TextField(_("reason"))
+    is_gone = models.BooleanField(_("not there any more"), default=False)
+    created_at = models.DateTimeField(_("since"), default=timezone.now)
+
+    class Meta:
+        verbose_name = _("refusal by Vonage")
+        verbose_name_plural = _("refusals by Vonage")
+        ordering = ["-pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["conversation", "kind"], name="one_refusal_per_conversation_and_kind"),
+            models.UniqueConstraint(fields=["kind"], condition=Q(conversation__isnull=True), name="one_refusal_of_all_per_kind"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.conversation or _('every conversation')}: {self.get_kind_display()}"
+
+
+class WebhookReceipt(OutboxRow):
+    """An event that Vonage's webhook told us of, stored once and folded into our record by the worker.
+
+    `payload` is Vonage's JSON, and empty once it has been folded in: the record keeps the words, not the envelope.
+    """
+
+    provider_conversation_id = models.CharField(_("conversation at Vonage"), max_length=100)
+    provider_event_id = models.CharField(_("event at Vonage"), max_length=100)
+    type = models.CharField(_("type"), max_length=100)
+    payload = models.JSONField(_("payload"), default=dict)
+
+    class Meta(OutboxRow.Meta):
+        verbose_name = _("webhook of Vonage")
+        verbose_name_plural = _("webhooks of Vonage")
+        ordering = ["-pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["provider_conversation_id", "provider_event_id"], name="one_receipt_per_provider_event"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.type} {self.provider_event_id}"
+
+
+class UsedToken(models.Model):
+    """The `jti` of a webhook's signature that was accepted: the same one is not accepted twice. Kept as long as it is young enough."""
+
+    jti = models.CharField(max_length=200, unique=True)
+    used_at = models.DateTimeField(default=timezone.now, db_index=True)
+
+    def __str__(self) -> str:
+        return self.jti

@@ -2,10 +2,11 @@
 
 from django.urls import path
 
-from chat.api import views
+from chat.api import token, views
 
 urlpatterns = [
     path("conversations/", views.ConversationList.as_view(), name="conversations"),
     path("conversations/<str:conversation_id>/events/", views.Events.as_view(), name="conversation-events"),
     path("conversations/<str:conversation_id>/seen/", views.Seen.as_view(), name="conversation-seen"),
+    path("conversations/<str:conversation_id>/token/", token.ClientToken.as_view(), name="conversation-token"),
 ]

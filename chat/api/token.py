@@ -1,0 +1,56 @@
+"""A Client SDK token for the caller's own side of one conversation."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.exceptions import APIException
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from chat import shapes, tokens
+from chat.api.views import SPEAKER, PartyView
+
+
+class NotConfigured(APIException):
+    """409: no retry helps."""
+
+    status_code = 409
+    default_detail = _("Vonage is not configured here; the chat goes over our own socket.")
+    default_code = "vonage_not_configured"
+
+
+class NotMirroredYet(APIException):
+    """503: the worker is about to make it."""
+
+    status_code = 503
+    default_detail = _("The conversation is not at Vonage yet. Ask again in a moment.")
+    default_code = "not_mirrored_yet"
+    wait = 2  # DRF turns it into Retry-After
+
+
+class TokenShape(serializers.Serializer[Any]):
+    """A token for the Client SDK and the ids at Vonage that go with it."""
+
+    token = serializers.CharField()
+    expires_at = serializers.DateTimeField()
+    user_name = serializers.CharField()
+    conversation_id = serializers.CharField()
+
+
+class ClientToken(PartyView):
+    """A token with which the caller's browser speaks to Vonage as the caller, and in this conversation only."""
+
+    @extend_schema(parameters=[SPEAKER], responses=TokenShape)
+    def get(self, request: Request, conversation_id: str) -> Response:
+        """A new token for an hour; 409 where Vonage is not configured, 503 while the conversation is still being copied there."""
+        member = self.party(request, conversation_id).member()
+        try:
+            made = tokens.mint_for(member)
+        except tokens.NoTokenError as error:
+            raise NotMirroredYet if error.code == "not_mirrored_yet" else NotConfigured from None
+        expires_at = shapes.timestamp(datetime.fromtimestamp(made.expires_at, UTC))
+        answer = {"token": made.token, "expires_at": expires_at, "user_name": made.user_name, "conversation_id": made.conversation_id}
+        return Response(answer, headers={"Cache-Control": "no-store"})

@@ -1,0 +1,106 @@
+"""One request to Vonage: from the calling thread's own connection, with our token, and every way to fail named.
+
+A request is never repeated here but for one case: a token that is not taken means that nothing was done, so a new one is tried once.
+"""
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+import requests
+from django.conf import settings
+from urllib3.exceptions import NewConnectionError
+
+from chat.backends import vonage_errors
+from chat.backends.circuit import Circuit
+from chat.backends.vonage_tokens import KeyFileError, server_token
+from chat.outbox import BackendError
+
+if TYPE_CHECKING:
+    from chat.backends.vonage_http import Http, Reply
+
+# For the connection and again for the reply; twice that, with a token that has to be made anew, stays below OUTBOX_LEASE_SECONDS.
+TIMEOUT_SECONDS = 10
+
+circuit = Circuit("Vonage")
+_of_thread = threading.local()
+
+
+def call(method: str, path: str, params: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Send one request to VONAGE_API_HOST and return its JSON object ({} for 204); `params` are a GET's query, else the JSON body.
+
+    Raises BackendError in all other cases; `unknown` where the work may have been done.
+    """
+    circuit.check()
+    token = _token()
+    reply = _send(method, path, params)
+    if vonage_errors.is_bad_token(reply.status, reply.document):
+        server_token.forget(token)
+        reply = _send(method, path, params)
+    _tell_circuit(reply)
+    if not 200 <= reply.status < 300:
+        raise vonage_errors.error_of(reply.status, reply.headers, reply.document)
+    if reply.status == 204:
+        return {}
+    if not isinstance(reply.document, dict):
+        raise BackendError(f"Vonage: {reply.status}, but the reply can't be read.", code="unreadable_reply", unknown=True)
+    return reply.document
+
+
+def close() -> None:
+    """Close this thread's connection."""
+    http: Http | None = _of_thread.__dict__.pop("http", None)
+    if http:
+        http.close()
+
+
+def _send(method: str, path: str, params: dict[str, Any] | None) -> "Reply":
+    try:
+        return _http().send(method, path, params)
+    except requests.RequestException as error:
+        circuit.failed()
+        raise _lost(error) from None
+
+
+def _http() -> "Http":
+    """This thread's client: the package keeps the headers of the request in hand on it, so two threads would mix them up."""
+    # The package takes half a second to import, which a start without Vonage need not pay.
+    from chat.backends.vonage_http import Http  # noqa: PLC0415
+
+    http: Http | None = getattr(_of_thread, "http", None)
+    if http is None or http.api_host != settings.VONAGE_API_HOST:
+        close()
+        http = _of_thread.http = Http(settings.VONAGE_API_HOST, token=_token, timeout_seconds=TIMEOUT_SECONDS)
+    return http
+
+
+def _token() -> str:
+    try:
+        return server_token.get()
+    except KeyFileError as error:
+        raise BackendError(f"Vonage's private key can't be used. {error}", code="key_file") from None
+
+
+def _tell_circuit(reply: "Reply") -> None:
+    if vonage_errors.is_too_many(reply.status, reply.document):
+        circuit.pause(vonage_errors.retry_after(reply.headers) or 1.0)
+    elif reply.status >= 500 or vonage_errors.is_bad_token(reply.status, reply.document):
+        circuit.failed()
+    else:
+        circuit.succeeded()
+
+
+def _lost(error: requests.RequestException) -> BackendError:
+    """No whole reply came. Unless there was no connection at all, nobody knows whether the work was done."""
+    host, kind = settings.VONAGE_API_HOST, type(error).__name__
+    if isinstance(error, requests.exceptions.SSLError):
+        return BackendError(f"Vonage: the certificate of {host} is not trusted, or TLS failed.", code="tls", unknown=True)
+    if isinstance(error, requests.ConnectTimeout) or _was_never_connected(error):
+        return BackendError(f"Vonage: {host} can't be reached.", code="unreachable")
+    if isinstance(error, requests.Timeout):
+        return BackendError(f"Vonage: no reply within {TIMEOUT_SECONDS} s.", code="timeout", unknown=True)
+    return BackendError(f"Vonage: the connection broke ({kind}).", code="connection_lost", unknown=True)
+
+
+def _was_never_connected(error: requests.RequestException) -> bool:
+    cause = error.args[0] if error.args else None
+    return isinstance(getattr(cause, "reason", cause), NewConnectionError)
