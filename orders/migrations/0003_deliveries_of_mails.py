@@ -6,44 +6,71 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('orders', '0002_numbers_begin_at_1001'),
+        ("orders", "0002_numbers_begin_at_1001"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='orderconfirmation',
-            name='delivery',
-            field=models.CharField(blank=True, choices=[('', 'nothing heard yet'), ('accepted', 'accepted for delivery'), ('deferred', 'delayed'), ('delivered', 'delivered'), ('opened', 'opened'), ('clicked', 'link followed'), ('soft_bounced', 'returned for now'), ('failed', 'failed'), ('blocked', 'blocked'), ('bounced', 'returned for good'), ('spam', 'reported as spam')], db_index=True, editable=False, max_length=12, verbose_name='delivery'),
+            model_name="orderconfirmation",
+            name="delivery",
+            field=models.CharField(
+                blank=True,
+                choices=[
+                    ("", "nothing heard yet"),
+                    ("accepted", "accepted for delivery"),
+                    ("deferred", "delayed"),
+                    ("delivered", "delivered"),
+                    ("opened", "opened"),
+                    ("clicked", "link followed"),
+                    ("soft_bounced", "returned for now"),
+                    ("failed", "failed"),
+                    ("blocked", "blocked"),
+                    ("bounced", "returned for good"),
+                    ("spam", "reported as spam"),
+                ],
+                db_index=True,
+                editable=False,
+                max_length=12,
+                verbose_name="delivery",
+            ),
         ),
         migrations.AddField(
-            model_name='orderconfirmation',
-            name='mail_tried_at',
-            field=models.DateTimeField(editable=False, null=True, verbose_name='mail tried since'),
+            model_name="orderconfirmation",
+            name="mail_tried_at",
+            field=models.DateTimeField(editable=False, null=True, verbose_name="mail tried since"),
         ),
         migrations.AlterField(
-            model_name='orderconfirmation',
-            name='message_id',
-            field=models.CharField(blank=True, db_index=True, editable=False, max_length=200, verbose_name='message id'),
+            model_name="orderconfirmation",
+            name="message_id",
+            field=models.CharField(blank=True, db_index=True, editable=False, max_length=200, verbose_name="message id"),
         ),
         migrations.CreateModel(
-            name='MailEvent',
+            name="MailEvent",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('message_id', models.CharField(max_length=200, verbose_name='message id')),
-                ('recipient', models.CharField(max_length=254, verbose_name='recipient')),
-                ('type', models.CharField(max_length=40, verbose_name='type')),
-                ('reason', models.CharField(blank=True, max_length=500, verbose_name='reason')),
-                ('occurred_at', models.DateTimeField(verbose_name='time')),
-                ('received_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='received')),
-                ('confirmation', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='mail_events', to='orders.orderconfirmation')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("message_id", models.CharField(max_length=200, verbose_name="message id")),
+                ("recipient", models.CharField(max_length=254, verbose_name="recipient")),
+                ("type", models.CharField(max_length=40, verbose_name="type")),
+                ("reason", models.CharField(blank=True, max_length=500, verbose_name="reason")),
+                ("occurred_at", models.DateTimeField(verbose_name="time")),
+                ("received_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="received")),
+                (
+                    "confirmation",
+                    models.ForeignKey(
+                        null=True, on_delete=django.db.models.deletion.CASCADE, related_name="mail_events", to="orders.orderconfirmation"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'mail event',
-                'verbose_name_plural': 'mail events',
-                'ordering': ['occurred_at', 'pk'],
-                'constraints': [models.UniqueConstraint(fields=('message_id', 'type', 'recipient', 'occurred_at'), name='one_event_per_mail_type_and_second')],
+                "verbose_name": "mail event",
+                "verbose_name_plural": "mail events",
+                "ordering": ["occurred_at", "pk"],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("message_id", "type", "recipient", "occurred_at"), name="one_event_per_mail_type_and_second"
+                    )
+                ],
             },
         ),
     ]
