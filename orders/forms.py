@@ -138,6 +138,9 @@ class LineForm(forms.ModelForm[OrderLine]):
         super().__init__(*args, **kwargs)
         if "unit_price" not in self.fields:
             return
+        for field in self.fields.values():
+            # The column's heading is no label to a screen reader, and it isn't there on a phone.
+            field.widget.attrs |= {"aria-label": field.label, "placeholder": field.label}
         self.fields["quantity"].validators.append(MaxValueValidator(MOST_PIECES))
         if self.instance.pk:
             currency = self.instance.order.currency

@@ -1,14 +1,18 @@
 """The outbox of confirmations for operators: look, and try again."""
 
+from typing import Any
+
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
+from chat.outbox import State
+from orders.admin import journey
 from orders.admin.filters import StateFilter
 from orders.models import OrderConfirmation
 
@@ -17,7 +21,7 @@ from orders.models import OrderConfirmation
 class OrderConfirmationAdmin(admin.ModelAdmin[OrderConfirmation]):
     """Read-only: rows are written by orders and worked on by the worker."""
 
-    list_display = ("order_link", "version", "state", "is_unknown", "attempts", "next_attempt_at", "error_code", "last_error")
+    list_display = ("order_link", "version", "state_words", "attempts", "next_attempt", "last_error")
     list_display_links = ("version",)
     list_filter = (StateFilter, "created_at")
     list_select_related = ("order",)
@@ -32,6 +36,20 @@ class OrderConfirmationAdmin(admin.ModelAdmin[OrderConfirmation]):
     def order_link(self, row: OrderConfirmation) -> SafeString:
         """The order's number, leading to its page."""
         return format_html('<a href="{}">{}</a>', reverse("admin:orders_order_change", args=[row.order_id]), row.order_id)
+
+    @admin.display(description=_("state"), ordering="state")
+    def state_words(self, row: OrderConfirmation) -> str:
+        """A row whose outcome is unknown waits too, but for an answer."""
+        return gettext("outcome unknown") if row.state == State.WAITING and row.is_unknown else row.get_state_display()
+
+    @admin.display(description=_("next attempt"), ordering="next_attempt_at")
+    def next_attempt(self, row: OrderConfirmation) -> str:
+        """Only a waiting row has one."""
+        return journey.moment(row.next_attempt_at) if row.state == State.WAITING else "–"
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Named for what it shows."""
+        return super().changelist_view(request, {"title": gettext("Confirmations")} | (extra_context or {}))
 
     @admin.action(description=_("Retry now"), permissions=["retry"])
     def retry_now(self, request: HttpRequest, queryset: QuerySet[OrderConfirmation]) -> None:

@@ -14,14 +14,15 @@ function lines() {
   return [...form.querySelectorAll("#lines-group tr.form-row:not(.empty-form)")];
 }
 
-/** The line's sum in millionths; null while its price or quantity is missing. */
+/** The line's sum in millionths; null while its price or quantity is missing or wrong. */
 function sumOf(line) {
   const price = line.querySelector("[name$=-unit_price]");
   const quantity = line.querySelector("[name$=-quantity]");
   const each = amount(price.value);
   price.step = digits() ? (10 ** -digits()).toFixed(digits()) : "1";
-  price.toggleAttribute("data-odd", each !== null && !fits(each, digits()));
-  return each === null || !/^\d+$/.test(quantity.value) ? null : each * BigInt(quantity.value);
+  const isOdd = each !== null && !fits(each, digits());
+  price.toggleAttribute("data-odd", isOdd);
+  return each === null || isOdd || !/^\d+$/.test(quantity.value) ? null : each * BigInt(quantity.value);
 }
 
 function addUp() {
