@@ -19,6 +19,7 @@ import urllib3
 from django.conf import settings
 from urllib3 import exceptions as broken
 
+from chat.backends.circuit import Circuit
 from chat.outbox import BackendError
 
 CONNECT_SECONDS = 5.0
@@ -44,7 +45,7 @@ OPERATORS_CASES |= {
 
 BAD_CA_FILE = {"NO_CERTIFICATE_OR_CRL_FOUND", "PEM_LIB", "NO_START_LINE"}
 
-_clients: dict[tuple[str, str, str], Any] = {}
+_clients: dict[tuple[str, str, str], tuple[Any, Circuit]] = {}
 _lock = threading.Lock()
 
 
@@ -53,7 +54,18 @@ def ask(api: str, function: str, *arguments: Any, **options: Any) -> Any:
 
     Raises BackendError: `unknown` where the work may have been done although no good answer came.
     """
-    client = _client()
+    client, circuit = _client()
+    circuit.check()
+    try:
+        answer = _call(client, api, function, *arguments, **options)
+    except BackendError as error:
+        _count(circuit, error)
+        raise
+    circuit.succeeded()
+    return answer
+
+
+def _call(client: Any, api: str, function: str, *arguments: Any, **options: Any) -> Any:
     from sib_api_v3_sdk import api as apis  # noqa: PLC0415 - see _build
     from sib_api_v3_sdk.rest import ApiException  # noqa: PLC0415 - see _build
 
@@ -68,6 +80,16 @@ def ask(api: str, function: str, *arguments: Any, **options: Any) -> Any:
         raise _tls_failure(refused.__context__) from None
     except broken.HTTPError as lost:
         raise _network_failure(lost) from None
+
+
+def _count(circuit: Circuit, error: BackendError) -> None:
+    """A refusal of one mail says nothing about the next; all else would meet every call alike."""
+    if error.permanent:
+        circuit.succeeded()
+    elif error.retry_after is not None and not error.unknown:
+        circuit.pause(error.retry_after)
+    else:
+        circuit.failed()
 
 
 def refusal(status: int, body: Any, headers: Mapping[str, str]) -> BackendError:
@@ -91,12 +113,12 @@ def refusal(status: int, body: Any, headers: Mapping[str, str]) -> BackendError:
     return BackendError(f"Sendinblue refused the request ({status}).{said}", code=code, permanent=is_permanent, retry_after=wait)
 
 
-def _client() -> Any:
-    """This process's one client; threads share it, and with it the connections that it keeps open."""
+def _client() -> tuple[Any, Circuit]:
+    """This process's one client, and whether it may call. Threads share it, and with it the connections that it keeps open."""
     key = (settings.SENDINBLUE_API_URL, settings.SENDINBLUE_API_KEY, settings.SENDINBLUE_CA_FILE)
     with _lock:
         if key not in _clients:
-            _clients[key] = _build(*key)
+            _clients[key] = _build(*key), Circuit("Sendinblue")
         return _clients[key]
 
 

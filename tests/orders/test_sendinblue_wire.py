@@ -84,6 +84,31 @@ def test_a_process_makes_one_configuration(brevo: BrevoTwin, monkeypatch: pytest
     assert (len(brevo.mails), made) == (8, [1])
 
 
+def test_a_provider_that_is_down_is_not_asked_by_every_mail(brevo: BrevoTwin) -> None:
+    brevo.faults.set("brevo.send_mail", {"fault": "status", "status": 503})
+    sent = [mail().send(fail_silently=True) for _ in range(30)]
+    assert (sum(sent), brevo.log.counts()) == (0, {"brevo.send_mail": 10})
+
+
+def test_a_mail_that_is_held_back_surely_did_not_leave(brevo: BrevoTwin, alice: User, place: Callable[..., Order]) -> None:
+    brevo.faults.set("brevo.send_mail", {"fault": "status", "status": 401})
+    for _ in range(10):
+        mail().send(fail_silently=True)
+    confirmation = told(place(alice))
+    assert (confirmation.state, confirmation.error_code, confirmation.mail_tried_at) == (State.WAITING, "circuit_open", None)
+
+
+def test_refused_mails_hold_no_other_mail_back(brevo: BrevoTwin) -> None:
+    brevo.faults.set("brevo.send_mail", {"fault": "status", "status": 400, "times": 20})
+    assert sum(mail().send(fail_silently=True) for _ in range(21)) == 1
+
+
+def test_a_limit_pauses_every_mail(brevo: BrevoTwin) -> None:
+    brevo.faults.set("brevo.send_mail", {"fault": "rate_limited", "reset": 60, "times": 1})
+    sent = [mail().send(fail_silently=True) for _ in range(5)]
+    assert (sent, brevo.log.counts()) == ([0] * 5, {"brevo.send_mail": 1})
+
+
 def test_the_key_does_not_follow_a_redirect(brevo: BrevoTwin) -> None:
     elsewhere = f"{brevo.origin}/v3/elsewhere"
     brevo.faults.set("brevo.send_mail", {"fault": "status", "status": 307, "body": "", "headers": {"location": elsewhere}})
@@ -155,7 +180,7 @@ def test_an_address_without_tls_is_named(settings: Settings, alice: User, place:
 
 @pytest.mark.django_db(transaction=True)
 def test_the_real_worker_sends_each_mail_once(brevo: BrevoTwin, alice: User, place: Callable[..., Order]) -> None:
-    brevo.faults.set("brevo.send_mail", {"fault": "lost_reply", "times": 5}, {"fault": "reset", "times": 5})
+    brevo.faults.set("brevo.send_mail", {"fault": "lost_reply", "times": 4}, {"fault": "reset", "times": 4})
     orders = [place(alice) for _ in range(30)]
     coordinator = Coordinator(threads=10)
     worker = threading.Thread(target=coordinator.run)
