@@ -47,7 +47,7 @@ def shoot_all(browser: Browser, product: Product, link: str, size: str, scheme: 
     staff.fill("input[name=username]", "staff")
     staff.fill("input[name=password]", "staff")
     staff.locator("input[name=password]").press("Enter")
-    staff.wait_for_url("**/inbox/")
+    staff.wait_for_url(f"{product.url}/inbox/")
     shoot(staff, f"inbox-{size}-{scheme}")
     staff.get_by_role("link").filter(has_text="Anna").first.click()
     staff.get_by_role("log").get_by_text("this afternoon").wait_for()
