@@ -11,8 +11,9 @@ from django.utils import timezone
 
 from accounts.models import AGENTS_GROUP, User
 from chat import conversations
+from chat.coordinator import drain
 from chat.models import Conversation, Event
-from orders.models import Order
+from orders.models import Order, StoredMail
 from orders.placing import place
 
 # Shown on the first page and in the terminal; the demo listens on loopback only.
@@ -60,16 +61,21 @@ TALK: list[tuple[str, str, int, str]] = [
 
 def fill() -> None:
     """Make the demo's people, orders and talk once; what is there already is left as it is."""
+    if User.objects.filter(username="staff").exists():
+        return
     with transaction.atomic():
-        if User.objects.filter(username="staff").exists():
-            return
         agent = _people()
         # With a mail provider in the environment nobody at example.com is written to.
-        if not settings.SENDINBLUE_API_KEY:
-            for order in ORDERS:
-                _order(*order)
-            for line in TALK:
-                _say(agent, *line)
+        if settings.SENDINBLUE_API_KEY:
+            return
+        for order in ORDERS:
+            _order(*order)
+    drain()
+    with transaction.atomic():
+        for number in Order.objects.values_list("number", flat=True):
+            _tell_earlier(Order.objects.get(number=number))
+        for line in TALK:
+            _say(agent, *line)
 
 
 def welcome(url: str) -> str:
@@ -109,12 +115,27 @@ def _order(username: str, status: str, currency: str, hours: int, city: str, cou
     return place(customer, articles, ship_to_name=customer.name, city=city, country=country, **fields)
 
 
+def _tell_earlier(order: Order) -> None:
+    """As if the worker had told of the order when it was placed, and not a moment ago."""
+    if order.placed_at is None:
+        return
+    told_at = order.placed_at + timedelta(seconds=1)
+    events = Event.objects.filter(conversation__customer=order.customer)
+    events.filter(type="custom:order-confirm-event", body__id=order.number).update(created_at=told_at)
+    events.filter(type="member:joined", created_at__gt=order.placed_at).update(created_at=order.placed_at)
+    Conversation.objects.filter(customer=order.customer).update(last_event_at=told_at)
+    steps = {"conversation_opened_at": told_at, "event_added_at": told_at, "mail_sent_at": told_at}
+    order.confirmations.filter(state="done").update(created_at=order.placed_at, finished_at=told_at, **steps)
+    StoredMail.objects.filter(params__order_id=order.number).update(created_at=told_at)
+
+
 def _say(agent: User, username: str, who: str, minutes: int, text: str) -> None:
     conversation = conversations.open_for(User.objects.get(username=username))
     speaker = conversation.customer if who == "customer" else agent
-    event = conversations.send_text(conversations.join(conversation, speaker), text)
+    begun = conversation.sequence
+    conversations.send_text(conversations.join(conversation, speaker), text)
     then = timezone.now() - timedelta(minutes=minutes)
-    Event.objects.filter(pk=event.pk).update(created_at=then)
+    conversation.events.filter(sequence__gt=begun).update(created_at=then)
     stored = Conversation.objects.get(pk=conversation.pk)
     stored.last_event_at = then
     stored.waiting_since = then if who == "customer" and stored.waiting_since else None
