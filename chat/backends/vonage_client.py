@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import requests
 from django.conf import settings
-from urllib3.exceptions import NewConnectionError
+from urllib3.exceptions import NewConnectionError, ReadTimeoutError
 
 from chat.backends import vonage_errors
 from chat.backends.circuit import Circuit
@@ -94,13 +94,11 @@ def _lost(error: requests.RequestException) -> BackendError:
     host, kind = settings.VONAGE_API_HOST, type(error).__name__
     if isinstance(error, requests.exceptions.SSLError):
         return BackendError(f"Vonage: the certificate of {host} is not trusted, or TLS failed.", code="tls", unknown=True)
-    if isinstance(error, requests.ConnectTimeout) or _was_never_connected(error):
+    # Even with no retries allowed, requests wraps what a GET met into "too many retries".
+    cause = error.args[0] if error.args else None
+    reason = getattr(cause, "reason", cause)
+    if isinstance(error, requests.ConnectTimeout) or isinstance(reason, NewConnectionError):
         return BackendError(f"Vonage: {host} can't be reached.", code="unreachable")
-    if isinstance(error, requests.Timeout):
+    if isinstance(error, requests.Timeout) or isinstance(reason, ReadTimeoutError):
         return BackendError(f"Vonage: no reply within {TIMEOUT_SECONDS} s.", code="timeout", unknown=True)
     return BackendError(f"Vonage: the connection broke ({kind}).", code="connection_lost", unknown=True)
-
-
-def _was_never_connected(error: requests.RequestException) -> bool:
-    cause = error.args[0] if error.args else None
-    return isinstance(getattr(cause, "reason", cause), NewConnectionError)

@@ -1,0 +1,207 @@
+"""One request to Vonage: the traps of its package, each closed."""
+
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
+from django.conf import settings as django_settings
+from pytest_django import Settings
+
+from chat.backends import circuit, vonage_client, vonage_errors, vonage_tokens
+from chat.backends.vonage_tokens import KeyFileError, load_key, server_token
+from chat.outbox import BackendError
+from tests.chat.vonage_side import vonage_side
+from tests.twins import VonageTwin
+
+USER = {"name": "somebody", "display_name": "Alice Martin"}
+KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+PKCS8 = KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+PKCS1 = KEY.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()).decode()
+
+
+@pytest.fixture
+def vonage(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[VonageTwin]:
+    monkeypatch.setattr(vonage_client, "TIMEOUT_SECONDS", 1)
+    with vonage_side(settings) as twin:
+        yield twin
+
+
+def refused(method: str, path: str, params: dict[str, object] | None = None) -> BackendError:
+    with pytest.raises(BackendError) as caught:
+        vonage_client.call(method, path, params)
+    return caught.value
+
+
+def test_a_post_whose_reply_was_lost_is_sent_once(vonage: VonageTwin) -> None:
+    vonage.faults.set("vonage.create_user", {"fault": "lost_reply"})
+    assert refused("POST", "/v1/users", USER).unknown
+    assert len(vonage.log.entries()) == 1
+
+
+def test_a_get_without_a_reply_is_sent_once(vonage: VonageTwin) -> None:
+    vonage.faults.set("vonage.list_users", {"fault": "close"})
+    refused("GET", "/v1/users", {"name": "x"})
+    assert len(vonage.log.entries()) == 1
+
+
+def test_a_silent_vonage_is_waited_for_as_long_as_we_said(vonage: VonageTwin) -> None:
+    vonage.faults.set("vonage.list_users", {"fault": "hang"})
+    began = time.monotonic()
+    assert refused("GET", "/v1/users").code == "timeout"
+    assert time.monotonic() - began < 1.5
+
+
+def test_all_waits_of_one_attempt_are_shorter_than_the_lease() -> None:
+    # Connection and reply, twice where the token is made anew, and two calls between two stamps at most.
+    assert 2 * 2 * 2 * vonage_client.TIMEOUT_SECONDS < django_settings.OUTBOX_LEASE_SECONDS
+
+
+def test_nothing_of_a_body_or_a_token_is_logged(vonage: VonageTwin, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    logging.getLogger("vonage").setLevel(logging.DEBUG)
+    vonage_client.call("POST", "/v1/users", USER)
+    refused("POST", "/v1/users", USER)
+    logging.getLogger("vonage").setLevel(logging.ERROR)
+    assert ("Alice" in caplog.text, server_token.get() in caplog.text, "duplicate-name" in caplog.text) == (False, False, False)
+
+
+def test_a_password_file_does_not_replace_our_token(vonage: VonageTwin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "netrc").write_text("default login somebody password else\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    vonage_client.call("GET", "/v1/users")
+    assert vonage.log.entries()[0].headers["authorization"].startswith("Bearer ")
+
+
+def test_each_thread_has_its_own_connection(vonage: VonageTwin) -> None:
+    barrier = threading.Barrier(4)
+
+    def work() -> None:
+        barrier.wait()
+        for _call in range(5):
+            vonage_client.call("GET", "/v1/users")
+        vonage_client.close()
+
+    threads = [threading.Thread(target=work) for _number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    statuses = {entry.status for entry in vonage.log.entries()}
+    assert (statuses, len(vonage.log.entries()), vonage.server.counts.handshakes) == ({200}, 20, 4)
+
+
+def test_a_connection_that_vonage_closed_meanwhile_is_opened_anew(vonage: VonageTwin) -> None:
+    vonage.faults.set("vonage.create_user", {"fault": "close_after"})
+    vonage_client.call("POST", "/v1/users", USER)
+    assert vonage_client.call("GET", "/v1/users", {"name": "somebody"})["_embedded"]["users"]
+
+
+def test_the_servers_token_may_create_users_and_lives_a_quarter_of_an_hour(vonage: VonageTwin) -> None:
+    claims = jwt.decode(server_token.get(), options={"verify_signature": False})
+    assert ("sub" in claims, claims["exp"] - claims["iat"], claims["application_id"]) == (False, 900, vonage.application_id)
+
+
+def test_the_servers_token_is_renewed_five_minutes_before_its_end(vonage: VonageTwin, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, now = server_token.get(), time.time()
+    monkeypatch.setattr(vonage_tokens.time, "time", lambda: now + 590)
+    kept = server_token.get()
+    monkeypatch.setattr(vonage_tokens.time, "time", lambda: now + 601)
+    assert (kept == first, server_token.get() == first) == (True, False)
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [PKCS8, PKCS1, PKCS8.replace("\n", "\\n"), PKCS1.replace("\n", "\\r\\n"), PKCS8.replace("\n", " "), PKCS1.replace("\n", "")],
+    ids=["PKCS#8", "PKCS#1", "escaped line ends", "escaped Windows line ends", "spaces for line ends", "no line ends"],
+)
+def test_a_key_is_taken_as_text(setting: str) -> None:
+    assert load_key(setting).private_numbers() == KEY.private_numbers()
+
+
+@pytest.mark.parametrize("pem", [PKCS8, PKCS1], ids=["PKCS#8", "PKCS#1"])
+def test_a_key_is_taken_from_a_file_of_any_name(pem: str, tmp_path: Path) -> None:
+    (tmp_path / "key").write_text(pem)
+    assert load_key(str(tmp_path / "key")).private_numbers() == KEY.private_numbers()
+
+
+@pytest.mark.parametrize(
+    ("setting", "reason"),
+    [
+        ("/nowhere/private.key", "can't be read"),
+        ("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----", "no private key"),
+        ("-----BEGIN PRIVATE KEY-----", "no private key"),
+        (KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"x")).decode(), "password"),
+        (ec.generate_private_key(ec.SECP256R1()).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode(), "no RSA key"),
+    ],
+    ids=["no file", "garbage", "half", "locked", "another kind"],
+)
+def test_a_key_that_can_t_be_used_says_why(setting: str, reason: str) -> None:
+    with pytest.raises(KeyFileError, match=reason):
+        load_key(setting)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "seconds"),
+    [
+        ("Retry-After", "7", 7),
+        ("Retry-After", "Sun, 22 Nov 2026 12:00:30 GMT", 30),
+        ("X-RateLimit-Reset", "1795348840", 40),
+        ("RateLimit-Reset", "12", 12),
+        ("Retry-After", "999999", 900),
+        ("Retry-After", "-5", 0),
+    ],
+)
+def test_the_wait_that_vonage_asks_for_is_understood(name: str, value: str, seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    noon = datetime(2026, 11, 22, 12, tzinfo=UTC).timestamp()
+    monkeypatch.setattr(vonage_errors.time, "time", lambda: noon)
+    assert vonage_errors.retry_after({name: value}) == seconds
+
+
+@pytest.mark.parametrize("headers", [{}, {"Retry-After": "soon"}, {"Retry-After": ""}])
+def test_no_wait_is_read_where_none_is_said(headers: dict[str, str]) -> None:
+    assert vonage_errors.retry_after(headers) is None
+
+
+@pytest.mark.parametrize(
+    "document", [None, [], "text", {"code": 7}, {"code": None, "invalid_parameters": "x"}, {"invalid_parameters": [1]}]
+)
+def test_an_error_of_any_shape_has_a_code_and_a_sentence(document: object) -> None:
+    error = vonage_errors.error_of(400, {}, document)
+    assert (error.code, str(error), error.permanent) == ("http:400", "Vonage: 400.", True)
+
+
+def test_a_circuit_lets_one_call_through_in_each_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = time.time()
+    monkeypatch.setattr(circuit.time, "time", lambda: now)
+    door = circuit.Circuit("Vonage")
+    for _failure in range(circuit.FAILURES_IN_A_ROW):
+        door.check()
+        door.failed()
+    now += circuit.PAUSE_SECONDS + 1
+    door.check()
+    with pytest.raises(BackendError) as caught:
+        door.check()
+    assert caught.value.retry_after == pytest.approx(circuit.PAUSE_SECONDS)
+
+
+def test_a_circuit_closes_with_the_first_success() -> None:
+    door = circuit.Circuit("Vonage")
+    for _failure in range(circuit.FAILURES_IN_A_ROW):
+        door.failed()
+    door.succeeded()
+    door.check()
+
+
+def test_a_call_costs_less_than_five_milliseconds_of_cpu(vonage: VonageTwin) -> None:
+    vonage_client.call("GET", "/v1/users", {"name": "x"})
+    began = time.thread_time()
+    for _call in range(50):
+        vonage_client.call("GET", "/v1/users", {"name": "x"})
+    assert (time.thread_time() - began) / 50 < 0.005
