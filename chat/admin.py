@@ -46,7 +46,7 @@ class MemberInline(ReadOnly, admin.TabularInline[Member, Conversation]):
 class ConversationAdmin(ReadOnly, admin.ModelAdmin[Conversation]):
     """The newest first, as in the inbox."""
 
-    list_display = ("public_id", "customer", "sequence", "waiting_since", "last_event_at", "last_text")
+    list_display = ("customer", "sequence", "waiting_since", "last_event_at", "last_text", "public_id")
     list_filter = (("waiting_since", admin.EmptyFieldListFilter), "last_event_at")
     list_select_related = ("customer",)
     list_per_page = 50

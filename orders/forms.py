@@ -150,6 +150,12 @@ class LineForm(forms.ModelForm[OrderLine]):
 class LineFormSet(BaseInlineFormSet[OrderLine, Order, LineForm]):
     """All lines of an order, checked against the order as it is about to be stored."""
 
+    def add_fields(self, form: LineForm, index: int | None) -> None:
+        """The box that takes a line out says so to a screen reader too."""
+        super().add_fields(form, index)
+        if "DELETE" in form.fields:
+            form.fields["DELETE"].widget.attrs["aria-label"] = _("Delete this line")
+
     def clean(self) -> None:
         """Prices have the currency's digits; an order that somebody is told of has a line."""
         super().clean()

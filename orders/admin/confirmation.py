@@ -21,9 +21,9 @@ from orders.models import OrderConfirmation
 class OrderConfirmationAdmin(admin.ModelAdmin[OrderConfirmation]):
     """Read-only: rows are written by orders and worked on by the worker."""
 
-    list_display = ("order_link", "version", "state_words", "attempts", "next_attempt", "last_error")
+    list_display = ("order_link", "version", "state_words", "attempts", "next_attempt", "last_error", "delivery")
     list_display_links = ("version",)
-    list_filter = (StateFilter, "created_at")
+    list_filter = (StateFilter, "delivery", "created_at")
     list_select_related = ("order",)
     list_per_page = 50
     search_fields = ("order__number__exact", "message_id", "error_code", "last_error")
@@ -39,8 +39,8 @@ class OrderConfirmationAdmin(admin.ModelAdmin[OrderConfirmation]):
 
     @admin.display(description=_("state"), ordering="state")
     def state_words(self, row: OrderConfirmation) -> str:
-        """A row whose outcome is unknown waits too, but for an answer."""
-        return gettext("outcome unknown") if row.state == State.WAITING and row.is_unknown else row.get_state_display()
+        """The state, and whether the mail may have left without our knowing."""
+        return f"{row.get_state_display()}, {gettext('outcome unknown')}" if row.is_unknown else row.get_state_display()
 
     @admin.display(description=_("next attempt"), ordering="next_attempt_at")
     def next_attempt(self, row: OrderConfirmation) -> str:

@@ -9,6 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from chat.outbox import State
+from orders.admin.journey import RETURNED
 from orders.models import Order, OrderConfirmation
 
 Choices = list[tuple[str, Any]]
@@ -24,6 +25,7 @@ class ToldFilter(admin.SimpleListFilter):
         """In the order in which a clerk cares."""
         return [
             ("failed", _("failed")),
+            ("returned", _("mail returned")),
             ("unknown", _("outcome unknown")),
             ("waiting", _("not told yet")),
             ("done", _("told")),
@@ -36,7 +38,9 @@ class ToldFilter(admin.SimpleListFilter):
         if value == "nobody":
             return queryset.filter(Q(confirmations=None) | Q(confirmations__version=F("version"), confirmations__state=State.CANCELLED))
         if value == "unknown":
-            return queryset.filter(confirmations__version=F("version"), confirmations__state=State.WAITING, confirmations__is_unknown=True)
+            return queryset.filter(confirmations__version=F("version"), confirmations__is_unknown=True)
+        if value == "returned":
+            return queryset.filter(confirmations__version=F("version"), confirmations__delivery__in=RETURNED)
         if value in {"failed", "waiting", "done"}:
             return queryset.filter(confirmations__version=F("version"), confirmations__state=value)
         return queryset
@@ -67,5 +71,5 @@ class StateFilter(admin.SimpleListFilter):
         if value == "waiting":
             return queryset.filter(state=State.WAITING, next_attempt_at__gt=timezone.now())
         if value == "unknown":
-            return queryset.filter(state=State.WAITING, is_unknown=True)
+            return queryset.filter(is_unknown=True)
         return queryset.filter(state=value) if value else queryset

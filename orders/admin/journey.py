@@ -1,49 +1,60 @@
 """Whether a customer was told of their order, in words: one line for the list, a sentence and three steps for the page."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import Enum
+from enum import Enum, auto
 from typing import Any
 
 from babel import Locale
 from babel.dates import format_skeleton
 from django.conf import settings
 from django.utils import timezone
-from django.utils.translation import get_language, ngettext, to_locale
+from django.utils.translation import get_language, gettext_lazy, ngettext, to_locale
 from django.utils.translation import gettext as _
 
 from accounts.models import User
 from chat.outbox import State
+from orders.delivery import Delivery
 from orders.models import Order, OrderConfirmation, Status
 
 # A row that is due and that nobody takes for so long tells of a worker that isn't there.
 PATIENCE = timedelta(seconds=30)
 LONGEST_REASON = 60
+# The provider took the mail, and yet the customer doesn't know.
+RETURNED = {Delivery.BOUNCED, Delivery.BLOCKED, Delivery.FAILED, Delivery.SPAM}
+OPENED = {Delivery.OPENED, Delivery.CLICKED}
 
 
 class Condition(Enum):
-    """How far the telling is: the tone its words are shown in, and their icon."""
+    """How far the telling is."""
 
-    DRAFT = ("quiet", "draft")
-    NOBODY = ("quiet", "cancelled")
-    BEGUN = ("busy", "clock")
-    STALLED = ("warn", "alert")
-    LATE = ("warn", "clock")
-    UNKNOWN = ("warn", "alert")
-    FAILED = ("bad", "alert")
-    TAKEN_BACK = ("quiet", "cancelled")
-    TOLD = ("ok", "confirmed")
+    DRAFT = auto()
+    NOBODY = auto()
+    BEGUN = auto()
+    STALLED = auto()
+    LATE = auto()
+    UNKNOWN = auto()
+    FAILED = auto()
+    UNSURE = auto()
+    TAKEN_BACK = auto()
+    RETURNED = auto()
+    TOLD = auto()
 
-    @property
-    def tone(self) -> str:
-        """`ok`, `quiet`, `busy`, `warn` or `bad`."""
-        return self.value[0]
 
-    @property
-    def icon(self) -> str:
-        """The icon's name in `chat/icons.svg`."""
-        return self.value[1]
+# The tone of the words (`ok`, `quiet`, `busy`, `warn` or `bad`) and their icon in `chat/icons.svg`.
+LOOKS = {
+    Condition.DRAFT: ("quiet", "draft"),
+    Condition.NOBODY: ("quiet", "cancelled"),
+    Condition.BEGUN: ("busy", "clock"),
+    Condition.STALLED: ("warn", "alert"),
+    Condition.LATE: ("warn", "clock"),
+    Condition.UNKNOWN: ("warn", "alert"),
+    Condition.FAILED: ("bad", "alert"),
+    Condition.UNSURE: ("bad", "alert"),
+    Condition.TAKEN_BACK: ("quiet", "cancelled"),
+    Condition.RETURNED: ("bad", "alert"),
+    Condition.TOLD: ("ok", "confirmed"),
+}
 
 
 @dataclass(frozen=True)
@@ -55,6 +66,16 @@ class Told:
     condition: Condition
 
     @property
+    def tone(self) -> str:
+        """How the words look."""
+        return LOOKS[self.condition][0]
+
+    @property
+    def icon(self) -> str:
+        """What stands before them."""
+        return LOOKS[self.condition][1]
+
+    @property
     def is_moving(self) -> bool:
         """Whether a look some seconds later may say something else."""
         return bool(self.row and self.row.state == State.WAITING)
@@ -62,17 +83,22 @@ class Told:
     @property
     def is_open(self) -> bool:
         """Whether a step is still missing that somebody, or we, will do."""
-        return self.is_moving or self.condition is Condition.FAILED
+        return self.is_moving or self.condition in {Condition.FAILED, Condition.UNSURE}
 
     @property
     def brief(self) -> str:
         """For the list: "told 14:03", "2 of 3 steps, tries again 14:05", "failed: no mail address"."""
-        return BRIEF[self.condition](self.row)
+        return str(BRIEF[self.condition]) % _facts(self.order, self.row)
 
     @property
     def sentence(self) -> str:
         """For the page: "Anna was told at 14:03."."""
-        return SENTENCE[self.condition](self.row) % _facts(self.order, self.row)
+        words = SENTENCES[self.condition]
+        if self.row and self.condition is Condition.TOLD and self.row.delivery in OPENED:
+            words = OPENED_SENTENCE
+        elif self.row and self.condition is Condition.TOLD and self.row.version > 1:
+            words = AGAIN_SENTENCE
+        return str(words) % _facts(self.order, self.row)
 
     @property
     def steps(self) -> list[dict[str, Any]]:
@@ -85,7 +111,7 @@ class Told:
     @property
     def attempts(self) -> str:
         """How often it was tried, and when again."""
-        if self.row is None:
+        if self.row is None or not self.row.attempts:
             return ""
         words = ngettext("%d attempt", "%d attempts", self.row.attempts) % self.row.attempts
         if self.condition in {Condition.LATE, Condition.UNKNOWN}:
@@ -93,8 +119,15 @@ class Told:
         return words
 
     @property
+    def delivery(self) -> str:
+        """What the mail provider told of the mail; empty while it told nothing."""
+        return self.row.delivery_summary() if self.row and self.row.delivery else ""
+
+    @property
     def error(self) -> str:
-        """What went wrong last, in a sentence; empty once all is well."""
+        """What went wrong last and what helps, in a sentence; empty once all is well."""
+        if self.condition is Condition.RETURNED:
+            return _("Check the customer's mail address, then press “Resend”.")
         return self.row.last_error if self.row and self.row.state != State.DONE else ""
 
 
@@ -124,6 +157,10 @@ def _condition(order: Order, row: OrderConfirmation | None) -> Condition:
     if row is None:
         return Condition.DRAFT if order.status == Status.DRAFT else Condition.NOBODY
     ended = {State.DONE: Condition.TOLD, State.FAILED: Condition.FAILED, State.CANCELLED: Condition.TAKEN_BACK}
+    if row.state == State.DONE and row.delivery in RETURNED:
+        return Condition.RETURNED
+    if row.state == State.FAILED and row.is_unknown:
+        return Condition.UNSURE
     if row.state in ended:
         return ended[State(row.state)]
     now = timezone.now()
@@ -146,6 +183,7 @@ def _reason(row: OrderConfirmation) -> str:
 
 
 def _facts(order: Order, row: OrderConfirmation | None) -> dict[str, Any]:
+    """What the words below may name."""
     if row is None:
         return {"name": order.customer.display_name}
     return {
@@ -153,35 +191,36 @@ def _facts(order: Order, row: OrderConfirmation | None) -> dict[str, Any]:
         "done": sum(stamp is not None for stamp in _stamps(row)),
         "at": moment(row.mail_sent_at or row.finished_at or row.created_at),
         "next": moment(row.next_attempt_at),
+        "reason": _reason(row),
+        "delivery": row.get_delivery_display(),
     }
 
 
-def _late(row: OrderConfirmation) -> str:
-    done = sum(stamp is not None for stamp in _stamps(row))
-    return _("%(done)d of 3 steps, tries again %(next)s") % {"done": done, "next": moment(row.next_attempt_at)}
-
-
-Words = Callable[[Any], str]
-
-BRIEF: dict[Condition, Words] = {
-    Condition.DRAFT: lambda row: _("nobody is told yet"),
-    Condition.NOBODY: lambda row: _("nobody was told"),
-    Condition.BEGUN: lambda row: _("being told"),
-    Condition.STALLED: lambda row: _("waiting since %s") % moment(row.next_attempt_at),
-    Condition.LATE: _late,
-    Condition.UNKNOWN: lambda row: _("unknown, asks again %s") % moment(row.next_attempt_at),
-    Condition.FAILED: lambda row: _("failed: %s") % _reason(row),
-    Condition.TAKEN_BACK: lambda row: _("not told"),
-    Condition.TOLD: lambda row: _("told %s") % moment(row.mail_sent_at or row.finished_at),
+BRIEF = {
+    Condition.DRAFT: gettext_lazy("nobody is told yet"),
+    Condition.NOBODY: gettext_lazy("nobody was told"),
+    Condition.BEGUN: gettext_lazy("being told"),
+    Condition.STALLED: gettext_lazy("waiting since %(next)s"),
+    Condition.LATE: gettext_lazy("%(done)d of 3 steps, tries again %(next)s"),
+    Condition.UNKNOWN: gettext_lazy("unknown, asks again %(next)s"),
+    Condition.FAILED: gettext_lazy("failed: %(reason)s"),
+    Condition.UNSURE: gettext_lazy("unknown, a person must look"),
+    Condition.TAKEN_BACK: gettext_lazy("not told"),
+    Condition.RETURNED: gettext_lazy("mail %(delivery)s"),
+    Condition.TOLD: gettext_lazy("told %(at)s"),
 }
-SENTENCE: dict[Condition, Words] = {
-    Condition.DRAFT: lambda row: _("This is a draft. %(name)s is told once it is placed."),
-    Condition.NOBODY: lambda row: _("%(name)s was not told of this order."),
-    Condition.BEGUN: lambda row: _("%(name)s is being told right now."),
-    Condition.STALLED: lambda row: _("%(name)s waits to be told since %(next)s, and nobody works on it. Is a worker running?"),
-    Condition.LATE: lambda row: _("%(name)s is not told yet: %(done)d of 3 steps are done. We try again at %(next)s."),
-    Condition.UNKNOWN: lambda row: _("We don't know yet whether the mail to %(name)s left. We ask again at %(next)s."),
-    Condition.FAILED: lambda row: _("%(name)s could not be told."),
-    Condition.TAKEN_BACK: lambda row: _("%(name)s was not told: the order was taken back before."),
-    Condition.TOLD: lambda row: _("%(name)s was told again at %(at)s.") if row.version > 1 else _("%(name)s was told at %(at)s."),
+SENTENCES = {
+    Condition.DRAFT: gettext_lazy("This is a draft. %(name)s is told once it is placed."),
+    Condition.NOBODY: gettext_lazy("%(name)s was not told of this order."),
+    Condition.BEGUN: gettext_lazy("%(name)s is being told right now."),
+    Condition.STALLED: gettext_lazy("%(name)s waits to be told since %(next)s, and nobody works on it. Is a worker running?"),
+    Condition.LATE: gettext_lazy("%(name)s is not told yet: %(done)d of 3 steps are done. We try again at %(next)s."),
+    Condition.UNKNOWN: gettext_lazy("We don't know yet whether the mail to %(name)s left. We ask again at %(next)s."),
+    Condition.FAILED: gettext_lazy("%(name)s could not be told."),
+    Condition.UNSURE: gettext_lazy("We can't tell whether the mail to %(name)s left."),
+    Condition.TAKEN_BACK: gettext_lazy("%(name)s was not told: the order was taken back before."),
+    Condition.RETURNED: gettext_lazy("%(name)s was mailed at %(at)s, but the mail is %(delivery)s."),
+    Condition.TOLD: gettext_lazy("%(name)s was told at %(at)s."),
 }
+OPENED_SENTENCE = gettext_lazy("%(name)s was told at %(at)s and has opened the mail.")
+AGAIN_SENTENCE = gettext_lazy("%(name)s was told again at %(at)s.")

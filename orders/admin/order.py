@@ -265,4 +265,4 @@ def is_number(words: str) -> bool:
 
 
 def _with_all() -> QuerySet[Order]:
-    return Order.objects.select_related("customer__conversation").prefetch_related("lines", "confirmations")
+    return Order.objects.select_related("customer__conversation").prefetch_related("lines", "confirmations__mail_events")

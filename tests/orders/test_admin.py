@@ -1,6 +1,7 @@
 """The clerk's way in: orders typed in the admin, posted as a browser posts them."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from html.parser import HTMLParser
 from typing import Any
 
@@ -11,13 +12,16 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.models import User
 from chat.coordinator import drain
 from chat.models import Conversation, Event
 from chat.outbox import State
-from orders.models import Order, OrderConfirmation, Status, StoredMail
+from orders.admin import journey
+from orders.delivery import Delivery
+from orders.models import MailEvent, Order, OrderConfirmation, Status, StoredMail
 
 ADD = reverse("admin:orders_order_add")
 LIST = reverse("admin:orders_order_changelist")
@@ -278,6 +282,64 @@ def test_the_journey_says_what_failed_and_what_helps(desk: Client, place: Callab
     assert "failed: no mail address" in desk.get(LIST).content.decode()
 
 
+@pytest.mark.parametrize(
+    ("event", "words", "brief"),
+    [
+        ("opened", "and has opened the mail.", "told "),
+        ("hard_bounce", "but the mail is returned for good.", "mail returned for good"),
+        ("delivered", "Alice Martin was told at", "told "),
+    ],
+)
+def test_the_journey_says_what_became_of_the_mail(
+    desk: Client, alice: User, place: Callable[..., Order], event: str, words: str, brief: str
+) -> None:
+    order = place(alice)
+    drain()
+    row = order.confirmations.get()
+    told = MailEvent.objects.create(confirmation=row, message_id="m", recipient="alice@example.com", type=event, occurred_at=timezone.now())
+    OrderConfirmation.objects.update(delivery=told.delivery)
+    page = desk.get(page_of(order)).content.decode()
+    assert words in page
+    assert f"The mail: {Delivery(told.delivery).label}" in page
+    assert brief in desk.get(LIST).content.decode()
+
+
+SOON, LONG_AGO = timedelta(hours=1), timedelta(minutes=-10)
+
+
+@pytest.mark.parametrize(
+    ("fields", "brief", "sentence"),
+    [
+        ({"state": "waiting", "next_in": SOON}, "1 of 3 steps, tries again {next}", "is not told yet: 1 of 3 steps are done"),
+        ({"state": "waiting", "next_in": SOON, "is_unknown": True}, "unknown, asks again {next}", "We don&#x27;t know yet whether"),
+        ({"state": "waiting", "next_in": LONG_AGO}, "waiting since {next}", "Is a worker running?"),
+        (
+            {"state": "failed", "is_unknown": True},
+            "unknown, a person must look",
+            "We can&#x27;t tell whether the mail to Alice Martin left.",
+        ),
+        ({"state": "failed", "last_error": "It refused."}, "failed: It refused", "Alice Martin could not be told."),
+        ({"state": "cancelled"}, "not told", "the order was taken back before."),
+    ],
+)
+def test_every_condition_has_its_words(
+    desk: Client, alice: User, place: Callable[..., Order], fields: dict[str, Any], brief: str, sentence: str
+) -> None:
+    order = place(alice)
+    due = timezone.now() + fields.get("next_in", timedelta())
+    stored = {name: value for name, value in fields.items() if name != "next_in"}
+    OrderConfirmation.objects.update(conversation_opened_at=timezone.now(), next_attempt_at=due, **stored)
+    assert brief.format(next=journey.moment(due)) in desk.get(LIST).content.decode()
+    assert sentence in desk.get(page_of(order)).content.decode()
+
+
+def test_moments_are_told_as_people_do() -> None:
+    now = timezone.localtime()
+    noon = now.replace(hour=12, minute=0)
+    assert journey.moment(noon) == "12:00"
+    assert journey.moment(noon.replace(year=2001, month=3, day=9)) == "Mar 9, 2001"
+
+
 def test_resending_tells_the_customer_again_and_says_whom(desk: Client, alice: User, place: Callable[..., Order]) -> None:
     order = place(alice)
     drain()
@@ -382,7 +444,7 @@ def test_an_order_is_found_by_what_a_caller_says(desk: Client, alice: User, bob:
     assert [row.number for row in found] == [order.number]
 
 
-@pytest.mark.parametrize(("choice", "count"), [("done", 1), ("failed", 1), ("waiting", 1), ("nobody", 1), ("unknown", 0)])
+@pytest.mark.parametrize(("choice", "count"), [("done", 1), ("failed", 1), ("waiting", 1), ("nobody", 1), ("unknown", 0), ("returned", 0)])
 def test_the_list_is_filtered_by_who_was_told(desk: Client, alice: User, place: Callable[..., Order], choice: str, count: int) -> None:
     place(alice)
     place(User.objects.create_user("tom", name="Tom"))
