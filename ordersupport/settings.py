@@ -14,7 +14,8 @@ django_stubs_ext.monkeypatch()
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = BASE_DIR / "var"
-env = Environment(Path(os.environ.get("ENV_FILE", BASE_DIR / ".env")))
+ENV_FILE = Path(os.environ.get("ENV_FILE", BASE_DIR / ".env"))
+env = Environment(ENV_FILE)
 
 # --- The process -----------------------------------------------------------------------------------------------------
 DEMO = env.flag("DEMO")
