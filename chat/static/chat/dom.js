@@ -1,27 +1,80 @@
-// Making elements. Whatever a person typed goes in as a text node, never as markup.
+// Making elements and lists of them. Whatever a person typed goes in as text, never as markup.
+import { words } from "./words.js";
 
-/** el("p.byline", {title: "…"}, "text", node, null): null and false children are left out. */
+/** el("p.byline", {title: "…"}, "text", node): attributes and children that are null, undefined or false are left out. */
 export function el(name, attributes = {}, ...children) {
   const [tag, ...classes] = name.split(".");
   const node = document.createElement(tag);
   if (classes.length) node.className = classes.join(" ");
-  for (const [key, value] of Object.entries(attributes)) {
-    if (typeof value === "function") node.addEventListener(key, value);
-    else if (value !== null && value !== undefined && value !== false) node.setAttribute(key, value === true ? "" : value);
-  }
-  node.append(...children.filter((child) => child || child === 0));
+  for (const [key, value] of Object.entries(attributes)) if (value ?? false) node.setAttribute(key, value);
+  node.append(...children.filter((child) => child ?? false));
   return node;
 }
 
-const SVG = "http://www.w3.org/2000/svg";
-
 /** One drawing of templates/chat/icons.svg; decoration only, the word stands beside it. */
 export function icon(name) {
-  const svg = document.createElementNS(SVG, "svg");
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
   svg.setAttribute("class", "icon");
   svg.setAttribute("aria-hidden", "true");
-  const use = document.createElementNS(SVG, "use");
-  use.setAttribute("href", `#i-${name}`);
-  svg.append(use);
+  svg.append(document.createElementNS(svg.namespaceURI, "use"));
+  svg.firstChild.setAttribute("href", `#i-${name}`);
   return svg;
+}
+
+/** An order's state as word and icon, never by colour alone; the markup of templates/chat/state.html. */
+export const state = (status) => el(`span.state.state-${status}`, {}, icon(status), words(`state-${status}`));
+
+// An address ends before white space, quotes, angle brackets and Chinese punctuation, and without the sentence's own full stop or bracket.
+const ADDRESS = /https?:\/\/[^\s<>"'`\u3000-\u3003\u3008-\u3011\uff01-\uff0f\uff1a-\uff1f\u201c\u201d]+/gi;
+const trimmed = (address) => address.replace(address.includes("(") ? /[.,;:!?*_~]+$/ : /[.,;:!?*_~)]+$/, "");
+
+/** A user name in an address ("https://bank.example@evil.example") only serves to mislead. */
+const isSafe = (address) => URL.canParse(address) && !/^https?:\/\/[^/?#]*@/i.test(address);
+
+/** The text as nodes, with http(s) addresses as links. */
+export function linkified(text) {
+  const nodes = [];
+  let done = 0;
+  for (const { 0: match, index } of text.matchAll(ADDRESS)) {
+    const href = trimmed(match);
+    if (!isSafe(href)) continue;
+    nodes.push(text.slice(done, index), el("a", { href, target: "_blank", rel: "noopener noreferrer nofollow" }, href));
+    done = index + href.length;
+  }
+  return [...nodes, text.slice(done)];
+}
+
+/**
+ * Makes the list show the rows and changes as little as possible: an element stays while its row looks the same, so that focus, selection
+ * and what a screen reader is told stay right. rows: [{key, look, …}]; nodes: Map of key -> element, kept by the caller; build(row): an element.
+ */
+export function reconcile(list, nodes, rows, build) {
+  // The first time, the server's own rows give way to ours.
+  if (!nodes.size) list.replaceChildren();
+  const keys = new Set(rows.map((row) => row.key));
+  for (const [key, node] of nodes) {
+    if (keys.has(key)) continue;
+    node.remove();
+    nodes.delete(key);
+  }
+  let place = list.firstChild;
+  for (const row of rows) {
+    const old = nodes.get(row.key);
+    const node = old?.look === row.look ? old : build(row);
+    node.look = row.look;
+    nodes.set(row.key, node);
+    if (old && old !== node) {
+      if (old === place) place = node;
+      replace(old, node);
+    }
+    if (node === place) place = place.nextSibling;
+    else list.insertBefore(node, place);
+  }
+}
+
+function replace(old, node) {
+  const hadFocus = old.contains(document.activeElement);
+  if (old.hasAttribute("tabindex")) node.tabIndex = old.tabIndex;
+  old.replaceWith(node);
+  if (hadFocus) (node.hasAttribute("tabindex") ? node : node.querySelector("a"))?.focus({ preventScroll: true });
 }

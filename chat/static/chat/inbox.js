@@ -1,10 +1,7 @@
 // The agent's inbox: who waits, longest first, as it changes. Rows come over the socket, and by polling where sockets are blocked.
-import { el, icon } from "./dom.js";
-import { address, request } from "./http.js";
-import { Line } from "./line.js";
-import { reconcile } from "./list.js";
+import { el, icon, reconcile, state } from "./dom.js";
+import { address, Line, request } from "./line.js";
 import { Notices } from "./notices.js";
-import { state } from "./state.js";
 import { dateAndTime, day, shortDate, time, words } from "./words.js";
 
 const AMBER_MINUTES = 2;

@@ -1,29 +1,52 @@
-// A socket that comes back by itself, and polling where sockets are blocked. It knows nothing of what travels on it.
-//   onState(state)   "connecting" | "live" | "waiting" | "ended"
-// "live" is said only after poll() or onLive() resolved: the page then has everything.
+// The network: requests that say why they failed, and a socket that comes back by itself, with polling where sockets are blocked.
 
-const PING_MS = 25000; // below the usual 30 s and 60 s idle limits of proxies
-const ANSWER_MS = 10000;
+const PATIENCE_MS = 10000;
+const PING_MS = 25000; // below the usual idle limits of proxies, 30 and 60 s
 const WAKE_MS = 3000;
-const BLOCKED_AFTER = 2; // sockets in a row that never went live
 const POLL_MS = 1000;
 const SLOW_POLL_MS = 5000;
-const ENDED = [401, 403, 404];
+const BLOCKED_AFTER = 2; // sockets in a row that never went live
 
-/** 1, 2, 4 … 30 s, give or take a half, so that a restarted server isn't met by everyone at once. */
+export class Refusal extends Error {
+  /** retry: the same may work later; lost: nobody knows whether it arrived. */
+  constructor({ code, detail, status, retry = false, lost = false, afterSeconds = 0 }) {
+    super(detail);
+    Object.assign(this, { code, detail, status, retry, lost, afterSeconds });
+  }
+}
+
+/** An address of the page data with parameters. Who speaks is always named: a browser may hold two log-ins. */
+export function address(path, username, parameters = {}) {
+  const url = new URL(path, location.href);
+  for (const [name, value] of Object.entries({ as: username, ...parameters })) url.searchParams.set(name, value);
+  return url;
+}
+
+/** The answer's JSON, null where there is none; or a Refusal. A body makes it a POST. */
+export async function request(url, { body, csrf } = {}) {
+  const lost = () => {
+    throw new Refusal({ lost: true });
+  };
+  const response = await fetch(url, {
+    cache: "no-store", signal: AbortSignal.timeout?.(PATIENCE_MS),
+    ...(body && { method: "POST", body: JSON.stringify(body), headers: { "Content-Type": "application/json", "X-CSRFToken": csrf } }),
+  }).catch(lost);
+  const { ok, status } = response;
+  if (ok) return status === 204 ? null : response.json().catch(lost);
+  const problem = await response.json().catch(() => ({}));
+  throw new Refusal({ ...problem, ...problem.errors?.[0], status, retry: status === 429, lost: status >= 500, afterSeconds: Number(response.headers.get("Retry-After")) });
+}
+
+/** 1, 2, 4 … 30 s, give or take a half: a restarted server isn't met by everyone at once. */
 const backoff = (attempt) => Math.min(30000, 1000 * 2 ** attempt) * (0.5 + Math.random());
 
+/**
+ * parts: url(), the socket's address; poll(), asks for all news over HTTP and resolves to true where there was some; onLive(frame), resolves
+ * when the page has everything; onFrame(frame); onLost(); onState("connecting" | "live" | "waiting" | "ended"). "live" is said after poll or onLive only.
+ */
 export class Line {
-  /** url(): the socket's address; poll(): asks for all news over HTTP and resolves to true where there was some; onLost(): the socket is gone. */
-  constructor({ url, poll, onFrame, onLive, onState, onLost = () => {} }) {
-    Object.assign(this, { url, poll, onFrame, onLive, onState, onLost });
-    this.socket = null;
-    this.isOpen = false;
-    this.isPolling = false;
-    this.isStopped = false;
-    this.attempt = 0;
-    this.failures = 0;
-    this.timers = {};
+  constructor(parts) {
+    Object.assign(this, parts, { socket: null, isOpen: false, isPolling: false, attempt: 0, failures: 0, timers: {} });
   }
 
   start() {
@@ -42,7 +65,7 @@ export class Line {
   /** The network or the reader is back: don't wait out the pause; doubt a socket that slept. */
   wake() {
     if (this.isStopped) return;
-    if (this.isPolling) this.pollSoon(0);
+    if (this.isPolling) this.pollSoon();
     if (this.isOpen) this.ping(WAKE_MS);
     else if (!this.socket) {
       this.attempt = 0;
@@ -55,7 +78,7 @@ export class Line {
   }
 
   /** Gives up a socket that doesn't answer; a dead one may take minutes to close by itself. */
-  drop(socket = this.socket) {
+  drop(socket) {
     if (!socket || socket !== this.socket) return;
     socket.close();
     this.lost(1006);
@@ -78,46 +101,49 @@ export class Line {
   }
 
   connect() {
-    clearTimeout(this.timers.connect);
-    let socket;
-    try {
-      socket = new WebSocket(this.url());
-    } catch {
-      this.lost(1006);
-      return;
-    }
+    const socket = new WebSocket(this.url());
     this.socket = socket;
-    this.later("answer", ANSWER_MS, () => this.drop(socket));
+    this.expect(PATIENCE_MS);
     socket.onmessage = ({ data }) => socket === this.socket && this.hear(socket, JSON.parse(data));
     socket.onclose = ({ code }) => socket === this.socket && this.lost(code);
   }
 
+  /** Something must be heard within that time. */
+  expect(patience) {
+    const { socket } = this;
+    this.later("answer", patience, () => this.drop(socket));
+  }
+
+  ping(patience) {
+    this.write({ type: "ping" });
+    this.expect(patience);
+  }
+
   lost(code) {
-    const wasOpen = this.isOpen;
+    this.failures = this.isOpen ? 0 : this.failures + 1;
     this.socket = null;
     this.isOpen = false;
     clearTimeout(this.timers.answer);
     clearTimeout(this.timers.ping);
-    this.onLost();
+    this.onLost?.();
     if (code === 4401 || code === 4403) {
       this.end();
       return;
     }
-    this.failures = wasOpen ? 0 : this.failures + 1;
-    if (code === 4429) this.attempt = Math.max(this.attempt, 3);
     if (this.failures >= BLOCKED_AFTER && !this.isPolling) {
       this.isPolling = true;
-      this.pollSoon(0);
+      this.pollSoon();
     }
     if (!this.isPolling) this.tell("waiting");
-    // While polling works, the socket is only tried now and then.
-    this.later("connect", backoff(this.state === "live" ? 5 : this.attempt), () => this.connect());
+    // 4429: too fast. And while polling works, the socket is only tried now and then.
+    if (code === 4429 || this.state === "live") this.attempt = Math.max(this.attempt, 4);
+    this.later("connect", backoff(this.attempt), () => this.connect());
     this.attempt += 1;
   }
 
   async hear(socket, frame) {
     clearTimeout(this.timers.answer);
-    this.later("ping", PING_MS, () => this.ping(ANSWER_MS));
+    this.later("ping", PING_MS, () => this.ping(PATIENCE_MS));
     if (frame.type !== "live") {
       this.onFrame(frame);
       return;
@@ -126,39 +152,30 @@ export class Line {
       await this.onLive(frame);
     } catch {
       this.drop(socket);
-      return;
     }
     if (socket !== this.socket) return;
-    this.isOpen = true;
-    this.isPolling = false;
+    Object.assign(this, { isOpen: true, isPolling: false, attempt: 0, failures: 0 });
     clearTimeout(this.timers.poll);
-    this.attempt = this.failures = 0;
     this.tell("live");
   }
 
-  ping(patience) {
-    const { socket } = this;
-    this.write({ type: "ping" });
-    this.later("answer", patience, () => this.drop(socket));
-  }
-
-  pollSoon(delay = POLL_MS) {
+  pollSoon() {
     this.pollMs = POLL_MS;
-    this.later("poll", delay, () => this.pollOnce());
+    this.later("poll", 0, () => this.pollOnce());
   }
 
   async pollOnce() {
+    let state = "live";
     try {
       this.pollMs = (await this.poll()) ? POLL_MS : Math.min(SLOW_POLL_MS, this.pollMs * 1.3);
-      if (this.isPolling) this.tell("live");
-    } catch (refusal) {
-      if (ENDED.includes(refusal.status)) {
-        this.end();
-        return;
-      }
-      this.pollMs = Math.max(SLOW_POLL_MS, (refusal.afterSeconds ?? 0) * 1000);
-      if (this.isPolling) this.tell("waiting");
+    } catch ({ status, afterSeconds }) {
+      state = [401, 403, 404].includes(status) ? "ended" : "waiting";
+      this.pollMs = Math.max(SLOW_POLL_MS, afterSeconds * 1000);
     }
-    if (this.isPolling) this.later("poll", document.hidden ? SLOW_POLL_MS : this.pollMs, () => this.pollOnce());
+    if (state === "ended") this.end();
+    else if (this.isPolling) {
+      this.tell(state);
+      this.later("poll", document.hidden ? SLOW_POLL_MS : this.pollMs, () => this.pollOnce());
+    }
   }
 }

@@ -1,130 +1,167 @@
-// Messages on their way: stored first, sent one after the other, removed when the conversation's log has them.
-// A client key goes with each; however often it is sent, it is stored once.
+// Messages on their way: kept in IndexedDB first (they survive a reload and a closed tab), sent one after the other, forgotten when
+// the log has them. A client key goes with each: however often it is sent, it is stored once.
+
+const asked = (request) => new Promise((resolve, reject) => {
+  request.onsuccess = () => resolve(request.result);
+  request.onerror = request.onblocked = () => reject(request.error);
+});
+
+function opened() {
+  const request = indexedDB.open("order-support", 1);
+  request.onupgradeneeded = () => {
+    request.result.createObjectStore("unsent", { keyPath: "client_key" }).createIndex("owner", "owner");
+    request.result.createObjectStore("drafts");
+  };
+  return asked(request);
+}
+
+/** Where the browser has no such store (some private modes) everything here rejects; the page works, it only can't be closed. */
+class Store {
+  constructor(database, owner) {
+    Object.assign(this, { database, owner });
+  }
+
+  async ask(table, mode, question) {
+    return asked(question(this.database.transaction(table, mode).objectStore(table)));
+  }
+
+  unsent() {
+    return this.ask("unsent", "readonly", (table) => table.index("owner").getAll(this.owner));
+  }
+
+  has(key) {
+    return this.ask("unsent", "readonly", (table) => table.count(key));
+  }
+
+  put(item) {
+    return this.ask("unsent", "readwrite", (table) => table.put({ ...item, owner: this.owner }));
+  }
+
+  remove(key) {
+    return this.ask("unsent", "readwrite", (table) => table.delete(key));
+  }
+
+  draft() {
+    return this.ask("drafts", "readonly", (table) => table.get(this.owner));
+  }
+
+  keepDraft(text) {
+    return this.ask("drafts", "readwrite", (table) => (text ? table.put(text, this.owner) : table.delete(this.owner)));
+  }
+}
+
+/** owner: one member of one conversation, so that two people at one browser don't mix. */
+export async function openStore(owner) {
+  return new Store(await opened().catch(() => null), owner);
+}
 
 function newKey() {
   if (crypto.randomUUID) return crypto.randomUUID();
   // randomUUID needs https or localhost; getRandomValues does not.
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  bytes[6] = (bytes[6] & 15) | 64;
-  bytes[8] = (bytes[8] & 63) | 128;
-  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
+const nothing = () => {};
+
 export class Outbox {
-  /** send(item) as in transport.js; onStored(event); onRefused(item); onChange() whenever what there is to show has changed. */
-  constructor({ store, send, onStored, onRefused, onChange }) {
-    Object.assign(this, { store, send, onStored, onRefused, onChange });
-    this.items = [];
-    this.isLive = false;
-    this.isBusy = false;
-    this.pauseMs = 1000;
+  /** parts: store; send(item) as in transport.js; onStored(event); onRefused(item); onChange() when there is something else to show. */
+  constructor(parts) {
+    Object.assign(this, parts, { items: [], isLive: false, isBusy: false, pauseMs: 1000 });
   }
 
   async load() {
-    this.items = await this.store.unsent().catch(() => []);
-    // A message that a closed tab was sending may have arrived.
-    for (const item of this.items) Object.assign(item, { isUnsure: Boolean(item.wasTried), isKept: true });
+    const items = await this.store.unsent().catch(() => []);
+    this.items = items.sort((a, b) => a.at - b.at);
+    // What a closed tab was sending may have arrived.
+    for (const item of items) Object.assign(item, { isKept: true, isUnsure: item.wasTried });
     this.onChange();
   }
 
-  /** body as in the event. Resolves when the message is safe on this machine. */
+  /** body: as in the event. Resolves when the message is safe. */
   async add(body) {
     const at = Math.max(Date.now(), (this.items.at(-1)?.at ?? 0) + 1);
     const item = { client_key: newKey(), at, body, state: "queued" };
     await this.keep(item);
     this.items.push(item);
+    this.changed();
+  }
+
+  changed() {
     this.onChange();
     this.flush();
   }
 
-  /** A full disk is no reason not to send; the message then only lives as long as the page. */
+  /** A full disk is no reason not to send; the message then lives as long as the page. */
   async keep(item) {
     item.isKept = await this.store.put(item).then(() => true, () => false);
   }
 
-  forget(key) {
-    return this.store.remove(key).catch(() => {}); // comes back at the next load, and is then known by its key
+  async drop(dropped) {
+    this.items = this.items.filter((item) => !dropped.includes(item));
+    // What can't be removed now is known by its key at the next load.
+    for (const { client_key } of dropped) await this.store.remove(client_key).catch(nothing);
   }
 
-  async discard(key) {
-    this.items = this.items.filter((item) => item.client_key !== key);
+  async discard(item) {
+    await this.drop([item]);
     this.onChange();
-    await this.forget(key);
   }
 
-  async retry(key) {
-    const item = this.items.find((one) => one.client_key === key);
-    if (!item) return;
-    Object.assign(item, { state: "queued", reason: undefined });
-    await this.keep(item);
-    this.onChange();
-    this.flush();
+  async retry(item) {
+    await this.keep(Object.assign(item, { state: "queued" }));
+    this.changed();
   }
 
-  /** The log has these; what is among them is no longer ours to send. */
+  /** The log has these events: whatever is among them is no longer ours to send. */
   settle(events) {
     const keys = new Set(events.map((event) => event.client_key));
-    const settled = this.items.filter((item) => keys.has(item.client_key));
-    if (!settled.length) return;
-    this.items = this.items.filter((item) => !keys.has(item.client_key));
-    for (const item of settled) this.forget(item.client_key);
+    this.drop(this.items.filter((item) => keys.has(item.client_key)));
   }
 
   live(isLive) {
     this.isLive = isLive;
-    if (isLive) this.flush();
-    else this.onChange();
+    this.flush();
   }
 
-  next() {
-    return this.items.find((item) => item.state === "queued");
-  }
-
-  /** One at a time: the order in which a person wrote is the order in which it is stored. */
+  /** One at a time: the order of writing is the order of storing. */
   async flush() {
-    if (this.isBusy || !this.isLive) return;
+    if (this.isBusy) return;
     this.isBusy = true;
     clearTimeout(this.timer);
-    try {
-      while (this.isLive && this.next()) if (!(await this.sendOne(this.next()))) break;
-    } finally {
-      this.isBusy = false;
-      this.onChange();
-    }
+    const next = () => this.isLive && this.items.find((item) => item.state === "queued");
+    while (next() && await this.sendOne(next()));
+    this.isBusy = false;
+    this.onChange();
   }
 
+  /** True where the ones behind it may go. */
   async sendOne(item) {
-    // Another tab may have sent or discarded it meanwhile.
     if (item.isKept && !(await this.store.has(item.client_key).catch(() => true))) {
-      this.items = this.items.filter((one) => one !== item);
+      // Another tab has sent or discarded it.
+      await this.drop([item]);
       return true;
     }
-    if (!item.wasTried) await this.keep(Object.assign(item, { wasTried: true }));
     item.isHeld = false;
+    if (!item.wasTried) await this.keep(Object.assign(item, { wasTried: true }));
     this.onChange();
     try {
-      const event = await this.send(item);
+      this.onStored(await this.send(item));
       this.pauseMs = 1000;
-      this.onStored(event);
       return true;
     } catch (refusal) {
       return this.refused(item, refusal);
     }
   }
 
-  /** True where the messages behind this one may go on. */
   async refused(item, { lost, retry, detail, afterSeconds }) {
     if (!this.items.includes(item)) return true;
+    Object.assign(item, { isUnsure: lost, isHeld: retry });
     if (lost || retry) {
-      item.isUnsure = Boolean(lost);
-      item.isHeld = !lost;
       this.pauseMs = Math.min(30000, this.pauseMs * 2);
-      this.timer = setTimeout(() => this.flush(), Math.max(this.pauseMs, (afterSeconds ?? 0) * 1000));
+      this.timer = setTimeout(() => this.flush(), Math.max(this.pauseMs, afterSeconds * 1000));
       return false;
     }
-    Object.assign(item, { state: "failed", reason: detail, wasTried: false, isUnsure: false });
-    await this.keep(item);
+    await this.keep(Object.assign(item, { state: "failed", reason: detail, wasTried: false }));
     this.onRefused(item);
     return true;
   }

@@ -1,18 +1,23 @@
-// The conversation's log as this page knows it: gap-free, ascending, each event once, however often and in whatever order it arrives.
+// The conversation's log, and what follows from it: orders, and the rows to draw. Pure functions of events; no page, no network.
+import { day } from "./words.js";
 
+const GROUP_MS = 60000;
+const ORDER = "custom:order-confirm-event";
+const STATUS = "custom:order-status-event";
+const KINDS = { message: "message", "member:joined": "joined", [ORDER]: "order", [STATUS]: "status" };
+
+/** Gap-free and ascending, each event once, however often and in whatever order it arrives. */
 export class Stream {
-  /** events: the newest page, ascending; sequence: the id of the last event that they reach up to. */
+  /** events: the newest page, ascending; sequence: the id that the page reaches up to. */
   constructor(events, sequence) {
-    this.events = [...events];
-    this.last = events.at(-1)?.id ?? sequence;
-    this.held = new Map();
+    Object.assign(this, { events, last: sequence, held: new Map() });
   }
 
   get first() {
     return this.events[0]?.id ?? this.last + 1;
   }
 
-  /** True while something arrived whose predecessor did not; then the page asks for what came after `last`. */
+  /** Something arrived whose predecessor did not; the page then asks for what came after `last`. */
   get hasGap() {
     return this.held.size > 0;
   }
@@ -34,4 +39,81 @@ export class Stream {
   prepend(events) {
     this.events.unshift(...events.filter((event) => event.id < this.first));
   }
+}
+
+/** Map of number -> order, after one more event. */
+export function foldOrder(orders, { type, body }) {
+  if (type !== ORDER && !(type === STATUS && orders.has(body.id))) return orders;
+  return new Map(orders).set(body.id, { ...orders.get(body.id), ...body });
+}
+
+/**
+ * The state that an order had when event `id` was written. Where only part of the log is here, the next change tells what was before it,
+ * and where no change follows, it is as it is now.
+ */
+export function stateAt({ events, orders }, number, id) {
+  const changes = events.filter(({ type, body }) => (type === ORDER || type === STATUS) && body.id === number);
+  const before = changes.findLast((event) => event.id < id);
+  const after = changes.find((event) => event.id > id && event.type === STATUS);
+  return before?.body.status ?? after?.body.previous ?? orders.get(number)?.status;
+}
+
+/** My last stored message. */
+export const lastOf = (events, member) => events.findLast((event) => event.type === "message" && event.from === member);
+
+function nameOf({ _embedded, body }) {
+  const user = _embedded?.from_user ?? body.user;
+  return user?.display_name || user?.name || "";
+}
+
+/** An unsent message in the shape of an event, so that both are drawn alike. */
+const asEvent = (item, me) => ({ ...item, id: Infinity, type: "message", from: me.member, timestamp: new Date(item.at).toISOString(), item });
+
+function fateOf({ id, item }, { last, isSeen, isCutOff }) {
+  if (!item) return id === last?.id ? (isSeen ? "seen" : "sent") : null;
+  if (item.state === "failed") return "failed";
+  if (item.isUnsure) return "checking";
+  return isCutOff || item.isHeld ? "waiting" : "sending";
+}
+
+const startsGroup = (event, before) => before?.type !== "message" || before.from !== event.from || new Date(event.timestamp) - new Date(before.timestamp) >= GROUP_MS;
+
+/**
+ * Rows are {key, kind, look, …}; two that look the same have the same `look`. page: {events, unsent, me, members, orders,
+ * seenAt: Map of id -> time, unreadFrom: the id above which the line goes, isCutOff}.
+ */
+export function rowsOf(page) {
+  const { events, unsent, me, members, unreadFrom } = page;
+  const last = unsent.length ? null : lastOf(events, me.member);
+  const isSeen = members.some(({ role, seen }) => role !== me.role && seen >= last?.id);
+  const rows = [];
+  let before, today, about;
+  for (const event of [...events, ...unsent.map((item) => asEvent(item, me))]) {
+    const { id, body, from, client_key, item, timestamp } = event;
+    const kind = KINDS[event.type];
+    if (!kind) continue;
+    if (day(timestamp) !== today) {
+      today = day(timestamp);
+      rows.push({ key: today, kind: "day", look: today, at: timestamp });
+      before = about = null;
+    }
+    if (id === unreadFrom) {
+      rows.push({ key: "fresh", kind: "fresh", look: "" });
+      before = null;
+    }
+    const mine = from === me.member;
+    const row = { key: mine && client_key || id, kind, event, item, mine, name: nameOf(event) };
+    if (kind === "message") {
+      row.starts = startsGroup(event, before);
+      row.chip = body.about !== about && body.about;
+      row.chipState = row.chip && stateAt(page, row.chip, id);
+      row.fate = fateOf(event, { ...page, last, isSeen });
+      row.seenAt = row.fate === "seen" && page.seenAt.get(id);
+      about = body.about;
+    }
+    row.look = [id, row.starts, row.chip, row.chipState, row.fate, row.seenAt, item?.reason, item?.wasTried].join();
+    rows.push(row);
+    before = event;
+  }
+  return rows;
 }

@@ -1,22 +1,43 @@
-// How a conversation's events travel. An adapter has start(), send(item), typing(), seen(sequence), catchUp(), wake() and stop(),
-// and tells the page by four callbacks:
+// How a conversation's events travel. An adapter has start(), send(item), typing(), seen(sequence), catchUp(), wake() and stop(), and tells:
 //   onEvents(events)    ascending; may repeat; may leave a gap, then the page asks catchUp()
 //   onState(state)      as in line.js
 //   onTyping({from, name})
 //   onSeen([{from, sequence}], members)    members, where given, is the whole list as it is now
 // This one is our own socket, or polling. Another one (the Vonage Client SDK) keeps the same names.
-import { address, Refusal } from "./http.js";
-import { Line } from "./line.js";
+import { address, Line, Refusal, request } from "./line.js";
 
 const ANSWER_MS = 10000;
 
+/** The conversation over HTTP. */
+export class ConversationApi {
+  constructor({ urls, me, csrf }) {
+    Object.assign(this, { urls, me, csrf });
+  }
+
+  page(parameters) {
+    return request(address(this.urls.events, this.me.username, parameters));
+  }
+
+  post(path, body) {
+    return request(address(path, this.me.username), { body, csrf: this.csrf });
+  }
+
+  before(sequence) {
+    return this.page({ before: sequence, limit: 50 });
+  }
+
+  /** item: {client_key, body}. The stored event, also where an earlier try had stored it. */
+  send({ client_key, body }) {
+    return this.post(this.urls.events, { type: "message", body, client_key });
+  }
+}
+
 export class SocketTransport {
-  /** last(): the id of the newest event that the page holds. */
-  constructor({ api, last, onEvents, onState, onTyping, onSeen }) {
-    Object.assign(this, { api, last, onEvents, onTyping, onSeen });
-    this.answers = new Map();
+  /** parts: api; last(), the id of the newest event that the page holds; the four callbacks. */
+  constructor(parts) {
+    Object.assign(this, parts, { answers: new Map() });
     this.line = new Line({
-      url: () => this.url(), poll: () => this.catchUp(), onState,
+      url: () => this.url(), poll: () => this.catchUp(), onState: parts.onState,
       onFrame: (frame) => this.hear(frame), onLive: (frame) => this.live(frame), onLost: () => this.lost(),
     });
   }
@@ -53,12 +74,12 @@ export class SocketTransport {
   }
 
   told(members) {
-    if (members) this.onSeen(members.map(({ id, seen }) => ({ from: id, sequence: seen })), members);
+    this.onSeen(members.map(({ id, seen }) => ({ from: id, sequence: seen })), members);
   }
 
   /** Nobody knows whether these arrived; the outbox asks again with the same keys. */
   lost() {
-    for (const key of [...this.answers.keys()]) this.answer({ client_key: key }).reject(new Refusal({ lost: true }));
+    for (const client_key of [...this.answers.keys()]) this.answer({ client_key }).reject(new Refusal({ lost: true }));
   }
 
   answer({ client_key }) {
@@ -72,22 +93,22 @@ export class SocketTransport {
   async catchUp() {
     const before = this.last();
     for (let more = true; more;) {
-      const page = await this.api.after(this.last());
-      this.onEvents(page.events);
-      this.told(page.members);
-      more = page.has_more;
+      const { events, members, has_more } = await this.api.page({ after: this.last(), limit: 200 });
+      this.onEvents(events);
+      this.told(members);
+      more = has_more;
     }
     return this.last() > before;
   }
 
-  /** item: {client_key, body}. Resolves to the stored event; rejects with a Refusal, `lost` where it may have arrived. */
+  /** Resolves to the stored event; rejects with a Refusal, `lost` where it may have arrived. */
   send(item) {
-    if (!this.line.isOpen) {
+    const { isOpen, socket } = this.line;
+    if (!isOpen) {
       this.line.pollMs = 1000; // an answer is likely soon
       return this.api.send(item);
     }
     return new Promise((resolve, reject) => {
-      const { socket } = this.line;
       const timer = setTimeout(() => this.line.drop(socket), ANSWER_MS);
       this.answers.set(item.client_key, { resolve, reject, timer });
       this.line.write({ type: "send", client_key: item.client_key, event: { type: "message", body: item.body } });
@@ -100,6 +121,6 @@ export class SocketTransport {
 
   seen(sequence) {
     if (this.line.isOpen) this.line.write({ type: "seen", sequence });
-    else this.api.seen(sequence).catch(() => {}); // the next one tells it again
+    else this.api.post(this.api.urls.seen, { sequence }).catch(() => {}); // the next one tells it again
   }
 }

@@ -1,69 +1,101 @@
-// Draws the rows and keeps the reader's place. A row's element is kept as long as it looks the same.
-import { el, icon } from "./dom.js";
-import { asRow, keepStop, listenToKeys } from "./keys.js";
-import { reconcile } from "./list.js";
-import { state } from "./state.js";
-import { linkified } from "./text.js";
+// Draws the rows, keeps the reader's place, and makes the list usable by keyboard.
+import { el, icon, linkified, reconcile, state } from "./dom.js";
 import { dateAndTime, dayName, money, time, words } from "./words.js";
 
 const BOTTOM_PX = 128;
 const TOP_PX = 100;
+const ROW = ".message, .system";
+const CONTROL = "a, button";
+const STEPS = { ArrowUp: -1, ArrowDown: 1, Home: -Infinity, End: Infinity };
 
 const clock = (when) => el("time", { datetime: when, title: dateAndTime(when) }, time(when));
-const orderLink = (number) => el("a", { href: String(number), "data-order": number }, words("order", { number }));
+const orderLink = (number) => el("a", { href: number, "data-order": number }, words("order", { number }));
+const quiet = (timestamp, ...said) => el("li.system", {}, el("p", {}, ...said, " · ", clock(timestamp)));
 
-function fateLine(row, act) {
-  if (!row.fate) return null;
-  if (row.fate === "sent" || row.fate === "seen") {
-    const text = row.seenAt ? words("seen-at", { time: time(row.seenAt) }) : words(row.fate);
-    return el("p.fate", {}, el("span.why", {}, text));
-  }
-  const failed = row.fate === "failed";
-  const text = failed ? words("not-sent", { reason: row.item.reason }) : words(row.fate);
-  const line = el("p.fate", {}, el("span.why", {}, icon(failed ? "alert" : "clock"), text));
+function choices({ fate, item }) {
+  if (fate === "failed") return ["retry", "edit", "discard"];
   // What may have arrived can't be taken back, only asked about.
-  const choices = failed ? ["retry", "edit", "discard"] : row.fate === "waiting" && !row.item.wasTried ? ["edit", "discard"] : [];
-  line.append(...choices.map((name) => el("button.link", { type: "button", click: (event) => act(event, name, row.item) }, words(name))));
-  return line;
+  return fate === "waiting" && !item.wasTried ? ["edit", "discard"] : [];
+}
+
+function fateLine({ fate, seenAt, item }, act) {
+  const text = seenAt ? words("seen-at", { time: time(seenAt) }) : words(fate, { reason: item?.reason });
+  const buttons = choices({ fate, item }).map((name) => {
+    const button = el("button.link", { type: "button" }, words(name));
+    // Once: a second click does nothing.
+    button.addEventListener("click", () => act(name, item), { once: true });
+    return button;
+  });
+  return el("p.fate", {}, el("span.why", {}, item && icon(fate === "failed" ? "alert" : "clock"), text), ...buttons);
 }
 
 const DRAW = {
-  day: (row) => el("li.day", {}, el("time", { datetime: row.look }, dayName(row.at))),
+  day: ({ at, key }) => el("li.day", {}, el("time", { datetime: key }, dayName(at))),
   fresh: () => el("li.fresh", {}, words("new")),
-  joined: ({ event, mine, name }) => el("li.system", {}, el("p", {}, mine ? words("you-joined") : words("joined", { name }), " · ", clock(event.timestamp))),
-  status: ({ event }) => el("li.system", {}, el("p", {}, orderLink(event.body.id), ` ${words("is-now")} `, state(event.body.status), " · ", clock(event.timestamp))),
+  joined: ({ event, mine, name }) => quiet(event.timestamp, words(mine ? "you-joined" : "joined", { name })),
+  status: ({ event: { body, timestamp } }) => quiet(timestamp, orderLink(body.id), ` ${words("is-now")} `, state(body.status)),
   order: ({ event: { body, timestamp } }) => el("li.system", {}, el("article.event-card", {},
     el("div.head", {}, el("b", {}, orderLink(body.id)), " ", state(body.status)),
     el("p.text", { dir: "auto" }, body.text),
     el("div.foot", {}, clock(timestamp), el("b.money", {}, money(body.total, body.currency))))),
-  message: (row, act) => {
-    const { event } = row;
-    return el(`li.message.${row.mine ? "mine" : "theirs"}${row.starts ? ".starts" : ""}.${row.fate ?? "stored"}`, {
-      // My own words are not read back to me.
-      "aria-live": row.mine && "off",
-    },
-    el("p.byline", {}, el("b", {}, row.mine ? words("you") : el("bdi", {}, row.name)), " ", clock(event.timestamp)),
-    row.chip && el("p.chip", {}, words("order", { number: row.chip }), row.chipState && " · ", row.chipState && state(row.chipState)),
+  // My own words are not read back to me.
+  message: ({ event, mine, name, starts, chip, chipState, fate, ...row }, act) => el(
+    `li.message.${mine ? "mine" : "theirs"}${starts ? ".starts" : ""}.${fate ?? "stored"}`, { "aria-live": mine && "off" },
+    el("p.byline", {}, el("b", {}, mine ? words("you") : el("bdi", {}, name)), " ", clock(event.timestamp)),
+    chip && el("p.chip", {}, words("order", { number: chip }), ...(chipState ? [" · ", state(chipState)] : [])),
     el("div.bubble", { dir: "auto" }, ...linkified(event.body.text)),
-    fateLine(row, act));
-  },
+    fate && fateLine({ fate, ...row }, act)),
 };
 
+/** What is in a row is reached through the row: arrows go from row to row, Enter goes in, Escape back out. */
+function asRow(node) {
+  if (!node.matches(ROW)) return node;
+  node.tabIndex = -1;
+  return reach(node, -1);
+}
+
+function reach(row, tabIndex) {
+  for (const control of row.querySelectorAll(CONTROL)) control.tabIndex = tabIndex;
+  return row;
+}
+
+function listenToKeys(list) {
+  const rowOf = ({ target }) => target.closest(ROW);
+  list.addEventListener("keydown", (event) => {
+    const row = rowOf(event);
+    const { key, target } = event;
+    if (!row || event.altKey || event.ctrlKey || event.metaKey) return;
+    if (target !== row) {
+      if (key === "Escape") row.focus();
+    } else if (key === "Enter") {
+      event.preventDefault();
+      reach(row, 0).querySelector(CONTROL)?.focus();
+    } else if (key in STEPS) {
+      event.preventDefault();
+      const rows = [...list.querySelectorAll(ROW)];
+      rows[Math.min(rows.length - 1, Math.max(0, rows.indexOf(row) + STEPS[key]))].focus();
+    }
+  });
+  // One tab stop: the row visited last.
+  list.addEventListener("focusin", (event) => {
+    const row = rowOf(event);
+    for (const other of list.querySelectorAll(":scope > [tabindex='0']")) other.tabIndex = -1;
+    if (row) row.tabIndex = 0;
+  });
+  list.addEventListener("focusout", (event) => {
+    const row = rowOf(event);
+    if (row && !row.contains(event.relatedTarget)) reach(row, -1);
+  });
+}
+
 export class View {
-  /** act(name, item): "retry", "edit" or "discard" was pressed; onOlder(): the top came near; onBottom(): the newest line is in sight. */
-  constructor({ log, list, newer, act, onOlder, onBottom }) {
-    Object.assign(this, { log, list, newer, onOlder, onBottom });
-    this.act = (event, name, item) => {
-      event.currentTarget.disabled = true; // a second click does nothing
-      act(name, item);
-    };
-    this.nodes = new Map();
-    this.missed = 0;
-    listenToKeys(list);
-    log.addEventListener("scroll", () => this.scrolled(), { passive: true });
-    newer.addEventListener("click", () => this.toBottom());
-    new ResizeObserver(() => this.sticks && this.toBottom()).observe(log);
-    this.sticks = true;
+  /** parts: log, list, newer, the elements; act(name, item): "retry", "edit" or "discard"; onOlder(): the top came near; onBottom(): the newest line is in sight. */
+  constructor(parts) {
+    Object.assign(this, parts, { nodes: new Map(), missed: 0, sticks: true });
+    listenToKeys(this.list);
+    this.log.addEventListener("scroll", () => this.scrolled(), { passive: true });
+    this.newer.addEventListener("click", () => this.toBottom());
+    new ResizeObserver(() => this.sticks && this.toBottom()).observe(this.log);
   }
 
   /** The log is a reversed column: 0 is the bottom, and going up is negative. */
@@ -77,7 +109,8 @@ export class View {
       this.tellMissed(0);
       this.onBottom();
     }
-    if (this.log.scrollHeight - this.log.clientHeight + this.log.scrollTop < TOP_PX) this.onOlder();
+    const { scrollHeight, clientHeight, scrollTop } = this.log;
+    if (scrollHeight - clientHeight + scrollTop < TOP_PX) this.onOlder();
   }
 
   toBottom() {
@@ -85,14 +118,15 @@ export class View {
     this.scrolled();
   }
 
-  /** Opens at the line before the first unread message, where there is one and it is not in sight anyway. */
+  /** Opens at the first unread message where it is out of sight, else at the bottom. */
   toUnread() {
     const line = this.list.querySelector(".fresh");
     this.toBottom();
-    if (line && line.getBoundingClientRect().top < this.log.getBoundingClientRect().top) {
-      line.scrollIntoView({ block: "start" });
-      this.scrolled();
-    }
+    if (line && this.topOf(line) < 0) line.scrollIntoView({ block: "start" });
+  }
+
+  topOf(node) {
+    return node.getBoundingClientRect().top - this.log.getBoundingClientRect().top;
   }
 
   tellMissed(count) {
@@ -101,22 +135,17 @@ export class View {
     if (count) this.newer.replaceChildren(words("new-messages", { n: count }), icon("arrow"));
   }
 
-  /** missed: how many of the new rows the reader has to find when they come in below the window. */
-  draw(rows, { missed = 0 } = {}) {
-    const wasAtBottom = this.isAtBottom;
-    const end = this.list.lastElementChild;
-    const anchor = this.anchor();
-    const top = anchor?.getBoundingClientRect().top;
-    reconcile(this.list, this.nodes, rows, (row) => asRow(DRAW[row.kind](row, this.act)));
-    keepStop(this.list);
-    if (wasAtBottom && end !== this.list.lastElementChild) this.toBottom();
+  /** missed: how many of the new rows the reader has to find, where they come in out of sight. */
+  draw(rows, missed = 0) {
+    const { list, isAtBottom } = this;
+    const end = list.lastElementChild;
+    const anchor = !isAtBottom && [...list.querySelectorAll(ROW)].find((node) => this.topOf(node) + node.offsetHeight > 0);
+    const top = anchor && this.topOf(anchor);
+    reconcile(list, this.nodes, rows, (row) => asRow(DRAW[row.kind](row, this.act)));
+    if (end !== list.lastElementChild && isAtBottom) this.toBottom();
     // The line under the eye stays where it is, whatever came above or below it.
-    else if (!wasAtBottom && anchor?.isConnected) this.log.scrollTop += anchor.getBoundingClientRect().top - top;
-    if (missed && !wasAtBottom) this.tellMissed(this.missed + missed);
-  }
-
-  anchor() {
-    const edge = this.log.getBoundingClientRect().top;
-    return [...this.list.children].find((node) => node.getBoundingClientRect().bottom > edge && !node.matches(".day, .fresh")) ?? this.list.lastElementChild;
+    if (anchor?.isConnected) this.log.scrollTop += this.topOf(anchor) - top;
+    if (missed && !isAtBottom) this.tellMissed(this.missed + missed);
+    if (!list.querySelector(":scope > [tabindex='0']")) list.querySelector(":scope > [tabindex]:last-of-type")?.setAttribute("tabindex", 0);
   }
 }
