@@ -10,5 +10,5 @@ class ChatConfig(AppConfig):
     verbose_name = "Conversations"
 
     def ready(self) -> None:
-        """Register the checks and hand the copying to the worker."""
-        from chat import checks, incoming, mirror  # noqa: F401, PLC0415 - settings and models are ready only now
+        """Register the checks and one more part of the admin, and hand the copying to the worker."""
+        from chat import admin_mirror, checks, incoming, mirror  # noqa: F401, PLC0415 - settings and models are ready only now

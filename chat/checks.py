@@ -5,7 +5,9 @@ from typing import Any
 
 from django.apps import AppConfig
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Info, register
+from django.core.checks import CheckMessage, Error, Info, Warning, register
+
+from chat.backends.vonage_tokens import KeyFileError, load_key
 
 
 @register()
@@ -31,3 +33,25 @@ def vonage(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[Check
     if settings.CONVERSATION_ID:
         found.append(Info("CONVERSATION_ID is set and unused: every customer has a conversation of their own.", id="chat.I001"))
     return found
+
+
+@register()
+def vonage_key(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """The private key can be read and is one."""
+    if not settings.VONAGE_PRIVATE_KEY:
+        return []
+    try:
+        load_key(settings.VONAGE_PRIVATE_KEY)
+    except KeyFileError as error:
+        hint = "NEXMO_APPLICATION_PRIVATE_KEY_PATH is the path of the private.key that Vonage made for the application, or its text."
+        return [Error(f"Vonage's private key can't be used. {error}", hint=hint, id="chat.E002")]
+    return []
+
+
+@register()
+def vonage_webhooks(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Without a secret every webhook is refused."""
+    if not settings.VONAGE_APPLICATION_ID or settings.VONAGE_SIGNATURE_SECRET or settings.WEBHOOK_SECRET:
+        return []
+    hint = "Set WEBHOOK_SECRET and put it at the end of the webhook's address (/webhooks/rtc/<secret>), or set VONAGE_SIGNATURE_SECRET."
+    return [Warning("Vonage's webhooks are refused: nothing could prove that they are Vonage's.", hint=hint, id="chat.W001")]
