@@ -89,7 +89,7 @@ class Conversation {
     });
   }
 
-  /** Puts the template of that name beside the rows, or takes it away. */
+  /** Puts the template of that name above or below the rows, or takes it away. */
   offer(name, isWanted, onClick) {
     const sheet = $("rows").parentElement;
     const shown = sheet.querySelector(`.${name}`);
@@ -97,7 +97,8 @@ class Conversation {
     else if (!shown) {
       const node = $(name).content.firstElementChild.cloneNode(true);
       node.addEventListener("click", onClick);
-      sheet.prepend(node);
+      if (name === "older") sheet.prepend(node);
+      else sheet.append(node);
     }
   }
 

@@ -40,8 +40,9 @@ function item(row) {
   return el(`li.waiter${row.unread ? ".unread" : ""}${loudness(row)}`, {}, el("a", { href: row.url },
     el("span.line", {}, el("bdi.name", {}, customer.display_name || customer.name), " ",
       order && el("span.about", {}, words("about", { number: order.id }), " ", state(order.status))),
-    " ", waitOf(row), " ", el("bdi.last", {}, row.last_text), " ",
-    row.unread > 0 && el("span.count", {}, String(row.unread), el("span.visually-hidden", {}, ` ${words("unread")}`))));
+    " ", waitOf(row), " ",
+    el("span.said", {}, el("bdi.last", {}, row.last_text), " ",
+      row.unread > 0 && el("span.count", {}, row.unread, el("span.visually-hidden", {}, ` ${words("unread")}`)))));
 }
 
 /** Waiting longest first, then the newest. */

@@ -26,7 +26,8 @@ function fateLine({ fate, seenAt, item }, act) {
     button.addEventListener("click", () => act(name, item), { once: true });
     return button;
   });
-  return el("p.fate", {}, el("span.why", {}, item && icon(fate === "failed" ? "alert" : "clock"), text), ...buttons);
+  return el("p.fate", {}, el("span.why", {}, item && icon(fate === "failed" ? "alert" : "clock"), text),
+    buttons.length > 0 && el("span.choices", {}, ...buttons));
 }
 
 const DRAW = {
