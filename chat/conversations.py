@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from chat import backends
+from chat import backends, metrics
 from chat.hub import INBOX, Hint, hub
 from chat.models import JSON, Conversation, Event, Member, MirroredEvent
 
@@ -163,6 +163,7 @@ def _note(conversation: Conversation, event: Event, sender: Member | None) -> No
     hint = Hint(kind="events", conversation=conversation.public_id, sequence=event.sequence)
 
     def tell() -> None:
+        metrics.EVENTS.labels(event.type.partition(":")[0]).inc()
         hub.publish(conversation.public_id, hint)
         hub.publish(INBOX, hint)
 

@@ -1,21 +1,29 @@
 """The worker's one thread: claims due rows, drives their rules, and hands their outside calls to a pool of threads."""
 
 import logging
+import os
+import socket
 import threading
+import time
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
+from datetime import timedelta
 from queue import Empty, SimpleQueue
 from typing import Any
 
 from django.conf import settings
 from django.db import Error as DatabaseError
 from django.db import connection
+from django_guid import set_guid
 
-from chat import outbox
+from chat import metrics, outbox
+from chat.models import WorkerBeat
 from chat.outbox import BackendError, Call, LeaseLostError, OutboxRow, Work
 
 logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 1.0
+BEAT_SECONDS = 10.0
 
 
 class Task:
@@ -27,6 +35,7 @@ class Task:
 
     def advance(self, result: Any = None, error: BaseException | None = None) -> Call | None:
         """Run the rule up to its next outside call; None once the row came to an end of its attempt."""
+        set_guid(self.row.correlation_id)
         try:
             while True:
                 call = self.work.throw(error) if error else self.work.send(result)
@@ -53,7 +62,9 @@ class Task:
                 self.row.finish()
             else:
                 self.row.give_back(error)
-            logger.info("%s: attempt %d %s", self, self.row.attempts, f"ended with {error.code or 'an error'}" if error else "done")
+            outcome = (error.code or "error") if error else "done"
+            metrics.ATTEMPTS.labels(self.row._meta.model_name, outcome).inc()
+            logger.info("%s: attempt %d ended with %s", self, self.row.attempts, outcome)
         except (LeaseLostError, DatabaseError) as lost:
             logger.warning("%s could not be closed: %s", self, type(lost).__name__)
 
@@ -67,6 +78,7 @@ class Coordinator:
     def __init__(self, *, threads: int | None = None) -> None:
         self.slots = threads or settings.OUTBOX_THREADS
         self.in_flight = 0
+        self.name = f"{socket.gethostname()}:{os.getpid()}"
         self.stopping = threading.Event()
         self._done: SimpleQueue[tuple[Task, Future[Any]] | None] = SimpleQueue()
         self._pool = ThreadPoolExecutor(self.slots, thread_name_prefix="outside")
@@ -74,8 +86,10 @@ class Coordinator:
     def run(self) -> None:
         """Work until `stop`; then begin nothing new, wait for what is under way, and return."""
         outbox.listen(self._done)
+        beat = 0.0
         while not self.stopping.is_set() or self.in_flight:
             try:
+                beat = self._beat(beat)
                 began = 0 if self.stopping.is_set() else self._begin()
             except DatabaseError as error:
                 logger.warning("the database can't be asked for work (%s); we try again", type(error).__name__)
@@ -92,6 +106,16 @@ class Coordinator:
         """Ask `run` to end; safe from any thread and from a signal handler."""
         self.stopping.set()
         self._done.put(None)
+
+    def _beat(self, last: float) -> float:
+        """Leave a sign of life every few seconds; when the last one was, by the monotonic clock."""
+        now = time.monotonic()
+        if last and now - last < BEAT_SECONDS:
+            return last
+        WorkerBeat.objects.update_or_create(name=self.name, defaults={"beat_at": outbox.clock()})
+        if not last:
+            WorkerBeat.objects.filter(beat_at__lt=outbox.clock() - timedelta(days=1)).delete()
+        return now
 
     def _begin(self) -> int:
         began = 0
@@ -122,8 +146,24 @@ class Coordinator:
         if call is None:
             return
         self.in_flight += 1
-        future = self._pool.submit(call.function)
+        # In a copy of this context, so that a provider's log lines carry the row's correlation id.
+        future = self._pool.submit(copy_context().run, _timed, call)
         future.add_done_callback(lambda done: self._done.put((task, done)))
+
+
+def _timed(call: Call) -> Any:
+    """Make the call, and note how long it took and how it ended."""
+    began, outcome = time.perf_counter(), "ok"
+    try:
+        return call.function()
+    except BackendError as refused:
+        outcome = "unknown" if refused.unknown else "permanent" if refused.permanent else "temporary"
+        raise
+    except Exception:
+        outcome = "fault"
+        raise
+    finally:
+        metrics.PROVIDER_SECONDS.labels(call.provider, outcome).observe(time.perf_counter() - began)
 
 
 def drain() -> int:
@@ -141,6 +181,6 @@ def drain() -> int:
 
 def _outcome(call: Call) -> tuple[Any, BaseException | None]:
     try:
-        return call.function(), None
+        return _timed(call), None
     except Exception as error:
         return None, error

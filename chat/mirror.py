@@ -20,6 +20,7 @@ from chat.backends.base import AlreadyThereError, Copy, Mirror, NotThereError, P
 from chat.models import Conversation, Event, EventKind, Member, MirroredEvent, MirrorRefusal
 from chat.outbox import BackendError, Call, State, Work
 
+vonage = partial(Call, provider="vonage")
 logger = logging.getLogger(__name__)
 
 # So many conversations in a row that are refused, with none that worked between them, mean everybody's.
@@ -81,7 +82,7 @@ class _Copying:
         user_id = yield from self._user(member.user)
         conversation_id = yield from self._conversation()
         try:
-            found: str = yield Call(partial(self.mirror.join, conversation_id, user_id=user_id))
+            found: str = yield vonage(partial(self.mirror.join, conversation_id, user_id=user_id))
         except AlreadyThereError as error:
             look = partial(self.mirror.find_member, conversation_id, user_id=user_id)
             found = yield from self._find(lambda cursor: look(cursor=cursor), error)
@@ -97,7 +98,7 @@ class _Copying:
             return user.provider_id
         name = names.of_user(user)
         try:
-            found: str = yield Call(partial(self.mirror.create_user, name, display_name=user.display_name))
+            found: str = yield vonage(partial(self.mirror.create_user, name, display_name=user.display_name))
         except AlreadyThereError as error:
             found = yield from self._find(lambda cursor: self.mirror.find_user(name), error)
         self._keep(user, found)
@@ -108,7 +109,7 @@ class _Copying:
             return self.conversation.provider_id
         name, shown = self.conversation.name, self.conversation.customer.display_name
         try:
-            found: str = yield Call(partial(self.mirror.create_conversation, name, display_name=shown))
+            found: str = yield vonage(partial(self.mirror.create_conversation, name, display_name=shown))
         except AlreadyThereError as error:
             found = yield from self._find(lambda cursor: self.mirror.find_conversation(name, cursor=cursor), error)
         else:
@@ -128,7 +129,7 @@ class _Copying:
             found = yield from self._look_for(conversation_id, copy)
             self.row.stamp()
         try:
-            found = found or (yield Call(partial(self.mirror.add_event, conversation_id, copy)))
+            found = found or (yield vonage(partial(self.mirror.add_event, conversation_id, copy)))
         except NotThereError as error:
             if error.what == "member" and self.event.from_member:
                 Member.objects.filter(pk=self.event.from_member.pk).update(provider_id=None)
@@ -153,7 +154,7 @@ class _Copying:
     def _search(self, look: Callable[[str | None], Page]) -> Generator[Call, Any, str | None]:
         cursor: str | None = None
         while True:
-            page: Page = yield Call(partial(look, cursor))
+            page: Page = yield vonage(partial(look, cursor))
             if page.found or not page.cursor or page.cursor == cursor:
                 return page.found
             cursor = page.cursor

@@ -244,3 +244,17 @@ class UsedToken(models.Model):
 
     def __str__(self) -> str:
         return self.jti
+
+
+class WorkerBeat(models.Model):
+    """That a worker was alive: one row a process, for `/readyz` and the alarm that nobody works."""
+
+    name = models.CharField(_("worker"), max_length=200, unique=True)
+    beat_at = models.DateTimeField(_("last seen"), default=timezone.now)
+
+    class Meta:
+        verbose_name = _("worker")
+        verbose_name_plural = _("workers")
+
+    def __str__(self) -> str:
+        return self.name

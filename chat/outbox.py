@@ -22,6 +22,7 @@ from django.db import connection, models, transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django_guid import get_guid
 
 BACKOFF_FIRST_SECONDS = 2.0
 BACKOFF_LONGEST_SECONDS = 900.0
@@ -50,10 +51,14 @@ class LeaseLostError(Exception):
 
 @dataclass(frozen=True)
 class Call:
-    """One call to the outside. A `local` call (the embedded side) stays in the coordinator: it writes to our own database."""
+    """One call to the outside. A `local` call (the embedded side) stays in the coordinator: it writes to our own database.
+
+    `provider`: whose, for the metrics.
+    """
 
     function: Callable[[], Any]
     local: bool = False
+    provider: str = "none"
 
 
 Work = Generator[Call, Any, None]
@@ -68,6 +73,11 @@ class State(models.TextChoices):
     CANCELLED = "cancelled", _("cancelled")
 
 
+def current_correlation_id() -> str:
+    """The id of the request (or of the row) that causes this row; empty outside of both."""
+    return get_guid() or ""
+
+
 class OutboxRow(models.Model):
     """Something that must leave the house, and how far it got. Times are UTC, by the database's clock where it has one."""
 
@@ -78,6 +88,7 @@ class OutboxRow(models.Model):
     is_unknown = models.BooleanField(_("outcome unknown"), default=False, editable=False)
     last_error = models.TextField(_("last error"), blank=True, editable=False)
     error_code = models.CharField(_("error code"), max_length=100, blank=True, editable=False)
+    correlation_id = models.CharField(_("correlation id"), max_length=36, blank=True, default=current_correlation_id, editable=False)
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
     finished_at = models.DateTimeField(_("finished"), null=True, editable=False)
 

@@ -35,7 +35,7 @@ def send(confirmation: OrderConfirmation, mail: OrderMail, *, tried_at: datetime
     if not confirmation.mail_tried_at:
         confirmation.stamp(mail_tried_at=timezone.now())
     try:
-        yield Call(partial(mail.send, fail_silently=False), local=emails.is_local())
+        yield Call(partial(mail.send, fail_silently=False), local=emails.is_local(), provider="sendinblue")
     except BackendError as refused:
         # Refused without doing anything, and no earlier attempt is open: the next one needs to ask nobody.
         if not refused.unknown and not tried_at:
@@ -50,7 +50,7 @@ def _ask(confirmation: OrderConfirmation, mail: OrderMail, *, since: datetime) -
     if find is None:
         return None
     try:
-        message_id: str | None = yield Call(partial(find, mail, since=since))
+        message_id: str | None = yield Call(partial(find, mail, since=since), provider="sendinblue")
         return message_id
     except BackendError as refused:
         if not refused.permanent:

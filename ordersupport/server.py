@@ -14,6 +14,7 @@ from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
 from django.core.management.base import CommandError
+from prometheus_client import start_http_server
 
 from chat.bus import Bus
 from chat.coordinator import Coordinator
@@ -23,6 +24,7 @@ logger = logging.getLogger(__name__)
 
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 PORTS_TRIED = 20
+_buses: list[Bus] = []
 
 
 def bind(host: str, port: int, *, search: bool) -> socket.socket:
@@ -103,16 +105,23 @@ def connected() -> Iterator[Bus | None]:
     """The bus to the other processes, where REDIS_URL names one."""
     bus = Bus(settings.REDIS_URL) if settings.REDIS_URL else None
     if bus:
+        _buses.append(bus)
         bus.start()
     try:
         yield bus
     finally:
         if bus:
+            _buses.remove(bus)
             bus.stop()
 
 
-def work() -> None:
-    """Work on the outbox alone until SIGINT or SIGTERM."""
+def bus_is_up() -> bool:
+    """Whether this process hears the others' hints."""
+    return any(bus.is_up for bus in _buses)
+
+
+def work(*, metrics_port: int = 0) -> None:
+    """Work on the outbox alone until SIGINT or SIGTERM; a `metrics_port` answers Prometheus on loopback."""
     coordinator = Coordinator()
 
     def stop(number: int, frame: FrameType | None) -> None:
@@ -121,6 +130,8 @@ def work() -> None:
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     logger.info("worker started with %d threads", settings.OUTBOX_THREADS)
+    if metrics_port:
+        start_http_server(metrics_port, addr="127.0.0.1")
     with connected():
         coordinator.run()
     logger.info("worker ended")

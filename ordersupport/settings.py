@@ -78,12 +78,14 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "channels",
+    "django_guid",
     "rest_framework",
     "rest_framework_api_key",
     "drf_spectacular",
     "drf_spectacular_sidecar",
 ]
 MIDDLEWARE = [
+    "django_guid.middleware.guid_middleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -208,22 +210,43 @@ OUTBOX_MAX_AGE_HOURS = 24
 OUTBOX_THREADS = env.number("OUTBOX_THREADS", default=50, least=1, most=500)
 
 # --- Logs: ids and outcomes, never an address or a text ------------------------------------------------------------------
+LOG_FORMAT = env.choice("LOG_FORMAT", options=("text", "json"))
+# One id from the HTTP request through the outbox row to the provider's call; a caller may bring its own.
+DJANGO_GUID = {"GUID_HEADER_NAME": "X-Correlation-ID", "VALIDATE_GUID": True, "RETURN_HEADER": True, "UUID_FORMAT": "string"}
+# Prometheus sends this as a bearer token; empty, /metrics answers this machine alone.
+METRICS_TOKEN = env.text("METRICS_TOKEN")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
+    "filters": {"correlation": {"()": "django_guid.log_filters.CorrelationId"}},
     "formatters": {
         "line": {"format": "{asctime} {levelname:<7} {name}: {message}", "style": "{"},
         "bare": {"format": "{message}", "style": "{"},
+        "json": {
+            "()": "pythonjsonlogger.json.JsonFormatter",
+            "format": "{asctime}{levelname}{name}{message}{correlation_id}",
+            "style": "{",
+            "rename_fields": {"asctime": "at", "levelname": "level", "name": "logger"},
+        },
     },
     "handlers": {
-        "console": {"class": "logging.StreamHandler", "formatter": "line"},
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": "line" if LOG_FORMAT == "text" else "json",
+            "filters": ["correlation"],
+        },
         # The original guide's lines ("Creating user user-123") are printed bare, as it shows them.
-        "guide": {"class": "logging.StreamHandler", "formatter": "bare"},
+        "guide": {
+            "class": "logging.StreamHandler",
+            "formatter": "bare" if LOG_FORMAT == "text" else "json",
+            "filters": ["correlation"],
+        },
     },
     "root": {"handlers": ["console"], "level": env.text("LOG_LEVEL", default="INFO").upper()},
     "loggers": {
         "orders.guide": {"handlers": ["guide"], "level": "INFO", "propagate": False},
         "uvicorn.access": {"level": "WARNING"},
+        "django_guid": {"level": "WARNING"},
         # The SDK logs whole response bodies, personal data included, at WARNING.
         "vonage": {"level": "ERROR"},
     },

@@ -1,5 +1,7 @@
 """The first page and the probes."""
 
+import logging
+from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
@@ -8,11 +10,20 @@ from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from chat import outbox
+from chat.models import WorkerBeat
+from ordersupport import server
 from ordersupport.demo import LOGINS
+
+logger = logging.getLogger(__name__)
+
+WORKER_SILENCE_SECONDS = 60
 
 
 @require_safe
@@ -40,13 +51,31 @@ def healthz(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_safe
 def readyz(request: HttpRequest) -> HttpResponse:
-    """The database answers; 503 where it does not."""
+    """The database answers, a worker was alive within the last minute, and the bus (where one is set) is up; 503 without a database.
+
+    Neither a missing worker nor a missing bus makes this process unfit: orders are taken and kept meanwhile. Both are said.
+    """
     try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
+        worked = WorkerBeat.objects.filter(beat_at__gt=outbox.clock() - timedelta(seconds=WORKER_SILENCE_SECONDS)).exists()
     except DatabaseError as error:
-        return JsonResponse({"status": "unavailable", "database": type(error).__name__}, status=503, headers={"Retry-After": "5"})
-    return JsonResponse({"status": "ok", "database": "ok"})
+        logger.warning("not ready: the database fails (%s)", type(error).__name__)
+        return JsonResponse({"status": "unavailable", "database": "failing"}, status=503, headers={"Retry-After": "5"})
+    bus = "not set" if not settings.REDIS_URL else "ok" if server.bus_is_up() else "away"
+    return JsonResponse({"status": "ok", "database": "ok", "worker": "ok" if worked else "none", "bus": bus})
+
+
+@never_cache
+@require_safe
+def metrics_page(request: HttpRequest) -> HttpResponse:
+    """Prometheus' text format, for whoever brings METRICS_TOKEN; without one, for this machine alone."""
+    if settings.METRICS_TOKEN:
+        may = constant_time_compare(request.headers.get("Authorization", ""), f"Bearer {settings.METRICS_TOKEN}")
+    else:
+        # A proxy on this machine passes strangers on from loopback; it says so by a header of its own.
+        may = request.META.get("REMOTE_ADDR") in server.LOOPBACK and "X-Forwarded-For" not in request.headers
+    if not may:
+        return HttpResponse(status=404)
+    return HttpResponse(generate_latest(), content_type=CONTENT_TYPE_LATEST)
 
 
 def _services() -> list[tuple[str, str, bool]]:

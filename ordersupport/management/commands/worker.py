@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandParser
 
 from ordersupport import server
 
@@ -12,6 +12,10 @@ class Command(BaseCommand):
 
     help = "Work on the outbox: mails, and whatever else must leave the house."
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Where Prometheus finds this process."""
+        parser.add_argument("--metrics-port", type=int, default=0, help="serve /metrics of this process on this loopback port")
+
+    def handle(self, *args: Any, metrics_port: int, **options: Any) -> None:
         """Run the coordinator in this process's main thread."""
-        server.work()
+        server.work(metrics_port=metrics_port)

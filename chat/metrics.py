@@ -1,0 +1,60 @@
+"""What Prometheus may ask: numbers and codes only, never a name, an address or a text."""
+
+from collections.abc import Iterator
+
+from django.db.models import Count, Min, Q
+from prometheus_client import Counter, Histogram
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import REGISTRY, Collector
+
+from chat import outbox
+from chat.hub import hub
+from chat.outbox import State
+
+ATTEMPTS = Counter("ordersupport_outbox_attempts", "Attempts at rows of the outbox that came to an end.", ["kind", "outcome"])
+PROVIDER_SECONDS = Histogram("ordersupport_provider_seconds", "Calls to providers, by how they ended.", ["provider", "outcome"])
+EVENTS = Counter("ordersupport_events", "Events stored in conversations by this process.", ["kind"])
+
+
+class Outbox(Collector):
+    """The outbox as the database has it at the time of asking, whichever process asks."""
+
+    def describe(self) -> list[GaugeMetricFamily]:
+        """Nothing beforehand: registering must not ask the database."""
+        return []
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """How many rows are in which state, and how long the oldest due one has waited."""
+        rows = GaugeMetricFamily("ordersupport_outbox_rows", "Rows of the outbox.", labels=["kind", "state"])
+        oldest = GaugeMetricFamily("ordersupport_outbox_oldest_due_seconds", "Age of the oldest row that is due.", labels=["kind"])
+        now = outbox.clock()
+        for model in outbox.rules():
+            kind = str(model._meta.model_name)
+            due = Q(state=State.WAITING, next_attempt_at__lte=now)
+            counted = model._base_manager.filter(state__in=[State.WAITING, State.FAILED]).aggregate(
+                due=Count("pk", filter=due),
+                waiting=Count("pk", filter=Q(state=State.WAITING, next_attempt_at__gt=now)),
+                unknown=Count("pk", filter=Q(state=State.WAITING, is_unknown=True)),
+                failed=Count("pk", filter=Q(state=State.FAILED)),
+                oldest=Min("next_attempt_at", filter=due),
+            )
+            since = counted.pop("oldest")
+            for state, count in counted.items():
+                rows.add_metric([kind, state], count)
+            oldest.add_metric([kind], (now - since).total_seconds() if since else 0)
+        yield rows
+        yield oldest
+
+
+class Sockets(Collector):
+    """How many sockets this process holds open."""
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """One number."""
+        yield GaugeMetricFamily("ordersupport_sockets", "Sockets that listen in this process.", value=len(hub))
+
+
+def register() -> None:
+    """Make both known, once."""
+    REGISTRY.register(Outbox())
+    REGISTRY.register(Sockets())
