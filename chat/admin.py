@@ -48,7 +48,6 @@ class ConversationAdmin(ReadOnly, admin.ModelAdmin[Conversation]):
 
     list_display = ("customer", "sequence", "waiting_since", "last_event_at", "last_text", "public_id")
     list_filter = (("waiting_since", admin.EmptyFieldListFilter), "last_event_at")
-    list_select_related = ("customer",)
     list_per_page = 50
     search_fields = ("public_id", "provider_id", "customer__name", "customer__username", "customer__email", "customer__phone")
     search_help_text = _("Conversation id, or the customer's name, mail address or phone")

@@ -471,6 +471,7 @@ def test_markup_typed_as_a_name_stays_text(desk: Client, place: Callable[..., Or
 
 def test_an_order_somebody_was_told_of_is_not_deleted(desk: Client, alice: User, place: Callable[..., Order]) -> None:
     order = place(alice)
+    assert "deletelink" not in desk.get(page_of(order)).content.decode()
     assert desk.post(reverse("admin:orders_order_delete", args=[order.number]), {"post": "yes"}).status_code == 403
     desk.post(LIST, {"action": "delete_selected", "_selected_action": [order.number], "post": "yes"})
     assert Order.objects.exists()
