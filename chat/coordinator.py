@@ -5,6 +5,7 @@ import os
 import socket
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from datetime import timedelta
@@ -29,9 +30,13 @@ BEAT_SECONDS = 10.0
 class Task:
     """One claimed row and its half-way rule."""
 
-    def __init__(self, row: OutboxRow, work: Work) -> None:
+    def __init__(self, row: OutboxRow, rule: Callable[[Any], Work]) -> None:
         self.row = row
-        self.work = work
+        self.work = self._begin(rule)
+
+    def _begin(self, rule: Callable[[Any], Work]) -> Work:
+        # Nothing of the rule runs before `advance`, which catches what it raises, even of a rule that is no generator.
+        yield from rule(self.row)
 
     def advance(self, result: Any = None, error: BaseException | None = None) -> Call | None:
         """Run the rule up to its next outside call; None once the row came to an end of its attempt."""
@@ -80,25 +85,19 @@ class Coordinator:
         self.in_flight = 0
         self.name = f"{socket.gethostname()}:{os.getpid()}"
         self.stopping = threading.Event()
+        self._last_beat = 0.0
         self._done: SimpleQueue[tuple[Task, Future[Any]] | None] = SimpleQueue()
         self._pool = ThreadPoolExecutor(self.slots, thread_name_prefix="outside")
 
     def run(self) -> None:
         """Work until `stop`; then begin nothing new, wait for what is under way, and return."""
         outbox.listen(self._done)
-        beat = 0.0
         while not self.stopping.is_set() or self.in_flight:
-            try:
-                beat = self._beat(beat)
-                began = 0 if self.stopping.is_set() else self._begin()
-            except DatabaseError as error:
-                logger.warning("the database can't be asked for work (%s); we try again", type(error).__name__)
-                connection.close()
-                self.stopping.wait(POLL_SECONDS)
-                began = 0
+            began = self._begin()
             if not began or self.in_flight >= self.slots:
                 self._collect(block=True)
             self._collect(block=False)
+        outbox.ignore(self._done)
         self._pool.shutdown()
         connection.close()
 
@@ -118,6 +117,19 @@ class Coordinator:
         return now
 
     def _begin(self) -> int:
+        """Claim and begin what is due; the number of rows. Whatever goes wrong here, the next turn tries again."""
+        try:
+            self._last_beat = self._beat(self._last_beat)
+            return 0 if self.stopping.is_set() else self._claim()
+        except DatabaseError as error:
+            logger.warning("the database can't be asked for work (%s); we try again", type(error).__name__)
+        except Exception:
+            logger.exception("a fault of ours while asking for work; we try again")
+        connection.close()
+        self.stopping.wait(POLL_SECONDS)
+        return 0
+
+    def _claim(self) -> int:
         began = 0
         for model, rule in outbox.rules().items():
             free = self.slots - self.in_flight
@@ -125,7 +137,7 @@ class Coordinator:
                 break
             for row in model.claim(free):
                 began += 1
-                task = Task(row, rule(row))
+                task = Task(row, rule)
                 self._hand_out(task, task.advance())
         return began
 
@@ -172,7 +184,7 @@ def drain() -> int:
     while rows := [(rule, row) for model, rule in outbox.rules().items() for row in model.claim(100)]:
         for rule, row in rows:
             attempts += 1
-            task = Task(row, rule(row))
+            task = Task(row, rule)
             call = task.advance()
             while call is not None:
                 call = task.advance(*_outcome(call))

@@ -26,6 +26,9 @@ from django_guid import get_guid
 
 BACKOFF_FIRST_SECONDS = 2.0
 BACKOFF_LONGEST_SECONDS = 900.0
+# Whatever a provider asks for, and however much it writes.
+RETRY_AFTER_LONGEST_SECONDS = 86_400.0
+LONGEST_ERROR = 2000
 
 
 class BackendError(Exception):
@@ -122,11 +125,15 @@ class OutboxRow(models.Model):
     def give_back(self, error: BackendError) -> None:
         """Try again later, or, after a permanent refusal or too long a time, stop where a person sees it."""
         now = clock()
-        told = {"last_error": str(error), "error_code": error.code[:100], "is_unknown": error.unknown or self.is_unknown}
-        if error.permanent or now - self.created_at > timedelta(hours=settings.OUTBOX_MAX_AGE_HOURS):
+        told = {
+            "last_error": _storable(str(error))[:LONGEST_ERROR],
+            "error_code": _storable(error.code)[:100],
+            "is_unknown": error.unknown or self.is_unknown,
+        }
+        if error.permanent or self._is_too_old(now):
             self._write(state=State.FAILED, finished_at=now, lease_token=None, **told)
         else:
-            delay = max(backoff(self.attempts), error.retry_after or 0.0)
+            delay = max(backoff(self.attempts), min(error.retry_after or 0.0, RETRY_AFTER_LONGEST_SECONDS))
             self._write(next_attempt_at=now + timedelta(seconds=delay), lease_token=None, **told)
 
     def retry_now(self) -> bool:
@@ -137,6 +144,9 @@ class OutboxRow(models.Model):
             transaction.on_commit(wake)
         return bool(changed)
 
+    def _is_too_old(self, now: datetime) -> bool:
+        return now - self.created_at > timedelta(hours=settings.OUTBOX_MAX_AGE_HOURS)
+
     def _write(self, **fields: Any) -> None:
         held = type(self)._base_manager.filter(pk=self.pk, lease_token=self.lease_token, state=State.WAITING)
         if self.lease_token is None or not held.update(**fields):
@@ -146,7 +156,10 @@ class OutboxRow(models.Model):
 
     @classmethod
     def claim(cls, limit: int) -> list[Self]:
-        """Take up to `limit` due rows under one new lease, oldest first. A poll that finds nothing takes no lock at all."""
+        """Take up to `limit` due rows under one new lease, oldest first. A poll that finds nothing takes no lock at all.
+
+        A row that comes back from a dead worker for longer than the maximum age ends in `failed`: it may be what kills them.
+        """
         now = clock()
         due = cls._base_manager.filter(state=State.WAITING, next_attempt_at__lte=now).order_by("next_attempt_at", "pk")
         if not due.exists():
@@ -156,9 +169,12 @@ class OutboxRow(models.Model):
             rows: list[Self] = list(due.select_for_update(skip_locked=True)[:limit])
             taken = cls._base_manager.filter(pk__in=[row.pk for row in rows])
             taken.update(lease_token=token, next_attempt_at=until, attempts=models.F("attempts") + 1)
+        fatal = [row for row in rows if row.lease_token and row._is_too_old(now)]
         for row in rows:
             row.lease_token, row.next_attempt_at, row.attempts = token, until, row.attempts + 1
-        return rows
+        for row in fatal:
+            row.give_back(BackendError("The worker ended in the middle of this, time and again.", code="worker_died", unknown=True))
+        return [row for row in rows if row not in fatal]
 
 
 Row = TypeVar("Row", bound=OutboxRow)
@@ -185,6 +201,11 @@ def rules() -> dict[type[OutboxRow], Callable[[Any], Work]]:
 def listen(queue: "SimpleQueue[Any]") -> None:
     """Put None into `queue` after each commit of this process that wrote a row."""
     _listeners.add(queue)
+
+
+def ignore(queue: "SimpleQueue[Any]") -> None:
+    """Put nothing into `queue` any more."""
+    _listeners.discard(queue)
 
 
 def wake() -> None:
@@ -224,3 +245,8 @@ def backoff(attempts: int) -> float:
     """Seconds until the next attempt: exponential with full jitter, so that a provider coming back is not run over."""
     highest = min(BACKOFF_LONGEST_SECONDS, BACKOFF_FIRST_SECONDS * 2.0 ** min(attempts - 1, 20))
     return random.uniform(highest / 10, highest)  # noqa: S311 - spreads load, guards nothing
+
+
+def _storable(words: str) -> str:
+    """`words` without what a database refuses: lone surrogates and NUL."""
+    return words.encode(errors="replace").decode().replace("\x00", "")

@@ -1,0 +1,312 @@
+"""The rules of the outbox, each a test: claims, leases, fences, retries, ends."""
+
+import random
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from accounts.models import User
+from chat import outbox
+from chat.outbox import BackendError, LeaseLostError, State
+from orders.models import Order, OrderConfirmation
+from tests.accounts.threads import THREADS, at_once
+
+NOT_NOW = BackendError("Sendinblue does not answer.", code="timeout")
+
+
+@pytest.fixture
+def row(alice: User) -> OrderConfirmation:
+    """A row that is due."""
+    return Order.objects.create(customer=alice).confirmations.get()
+
+
+@pytest.fixture
+def claimed(row: OrderConfirmation) -> OrderConfirmation:
+    """A row in a worker's hand."""
+    return OrderConfirmation.claim(1)[0]
+
+
+def stored(row: OrderConfirmation) -> OrderConfirmation:
+    """The row as the database has it."""
+    return OrderConfirmation.objects.get(pk=row.pk)
+
+
+def age(row: OrderConfirmation, **fields: datetime) -> None:
+    """Move the row's times, as time itself would."""
+    OrderConfirmation.objects.filter(pk=row.pk).update(**fields)
+
+
+def worker_dies(row: OrderConfirmation) -> None:
+    """Nobody writes the row any more, and its lease ends."""
+    age(row, next_attempt_at=timezone.now() - timedelta(seconds=1))
+
+
+def wait_of(row: OrderConfirmation) -> float:
+    """Seconds from now until the row's next attempt."""
+    return (stored(row).next_attempt_at - outbox.clock()).total_seconds()
+
+
+# --- Claims ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_poll_that_finds_nothing_only_reads(db: None) -> None:
+    with CaptureQueriesContext(
+        connection,
+    ) as asked:
+        OrderConfirmation.claim(10)
+    assert {query["sql"].split()[0] for query in asked} == {"SELECT"}
+
+
+def test_a_new_row_is_due_at_once(row: OrderConfirmation) -> None:
+    assert [found.pk for found in OrderConfirmation.claim(10)] == [row.pk]
+
+
+def test_a_claimed_row_is_nobody_elses(claimed: OrderConfirmation) -> None:
+    assert OrderConfirmation.claim(10) == []
+
+
+def test_a_claim_is_stored_with_its_token(claimed: OrderConfirmation) -> None:
+    assert stored(claimed).lease_token == claimed.lease_token
+
+
+def test_a_claim_lasts_as_long_as_the_lease(claimed: OrderConfirmation) -> None:
+    assert 85 < wait_of(claimed) <= 90
+
+
+def test_a_claim_counts_as_an_attempt(claimed: OrderConfirmation) -> None:
+    assert (claimed.attempts, stored(claimed).attempts) == (1, 1)
+
+
+def test_a_claim_takes_no_more_than_asked_and_the_oldest_first(alice: User) -> None:
+    first, second, third = [Order.objects.create(customer=alice).confirmations.get() for _number in range(3)]
+    age(third, next_attempt_at=timezone.now() - timedelta(hours=1))
+    assert [found.pk for found in OrderConfirmation.claim(2)] == [third.pk, first.pk]
+    assert [found.pk for found in OrderConfirmation.claim(2)] == [second.pk]
+
+
+def test_a_row_of_the_future_is_left_alone(row: OrderConfirmation) -> None:
+    age(row, next_attempt_at=timezone.now() + timedelta(minutes=1))
+    assert OrderConfirmation.claim(10) == []
+
+
+@pytest.mark.parametrize("state", [State.DONE, State.FAILED, State.CANCELLED])
+def test_a_row_that_ended_is_never_claimed(row: OrderConfirmation, state: str) -> None:
+    OrderConfirmation.objects.update(state=state)
+    assert OrderConfirmation.claim(10) == []
+
+
+@THREADS
+def test_eight_claimers_at_once_never_hold_the_same_row(alice: User) -> None:
+    made = [Order.objects.create(customer=alice).confirmations.get().pk for _number in range(20)]
+    claims = at_once(8, lambda number: [[row.pk for row in OrderConfirmation.claim(2)] for _turn in range(4)])
+    assert sorted(pk for turns in claims for claim in turns for pk in claim) == made
+
+
+# --- Leases ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_dead_workers_row_comes_back_by_itself(claimed: OrderConfirmation) -> None:
+    worker_dies(claimed)
+    assert [found.pk for found in OrderConfirmation.claim(10)] == [claimed.pk]
+
+
+def test_a_row_that_comes_back_has_another_token(claimed: OrderConfirmation) -> None:
+    worker_dies(claimed)
+    assert OrderConfirmation.claim(1)[0].lease_token != claimed.lease_token
+
+
+ZOMBIES: list[Callable[[OrderConfirmation], Any]] = [
+    lambda row: row.stamp(mail_sent_at=timezone.now()),
+    lambda row: row.finish(),
+    lambda row: row.cancel("too late"),
+    lambda row: row.give_back(NOT_NOW),
+    lambda row: row.give_back(BackendError("Refused.", permanent=True)),
+]
+
+
+@pytest.mark.parametrize("write", ZOMBIES, ids=["stamp", "finish", "cancel", "give back", "fail"])
+def test_a_zombies_write_changes_nothing(claimed: OrderConfirmation, write: Callable[[OrderConfirmation], Any]) -> None:
+    worker_dies(claimed)
+    OrderConfirmation.claim(1)
+    before = OrderConfirmation.objects.values().get()
+    with pytest.raises(LeaseLostError):
+        write(claimed)
+    assert OrderConfirmation.objects.values().get() == before
+
+
+@pytest.mark.parametrize("write", ZOMBIES, ids=["stamp", "finish", "cancel", "give back", "fail"])
+def test_a_row_that_was_deleted_is_a_lost_lease(claimed: OrderConfirmation, write: Callable[[OrderConfirmation], Any]) -> None:
+    claimed.order.delete()
+    with pytest.raises(LeaseLostError):
+        write(claimed)
+
+
+def test_a_row_that_nobody_claimed_cant_be_written(row: OrderConfirmation) -> None:
+    with pytest.raises(LeaseLostError):
+        row.finish()
+
+
+def test_a_stamp_holds_the_row_for_another_lease(claimed: OrderConfirmation) -> None:
+    worker_dies(claimed)
+    claimed.stamp(conversation_opened_at=timezone.now())
+    assert 85 < wait_of(claimed) <= 90
+
+
+def test_a_stamp_is_stored_and_on_the_row(claimed: OrderConfirmation) -> None:
+    claimed.stamp(message_id="<1@provider>")
+    assert (claimed.message_id, stored(claimed).message_id) == ("<1@provider>", "<1@provider>")
+
+
+def test_a_row_whose_worker_always_dies_ends_as_failed_once_it_is_too_old(claimed: OrderConfirmation) -> None:
+    age(claimed, created_at=timezone.now() - timedelta(hours=25), next_attempt_at=timezone.now() - timedelta(seconds=1))
+    assert OrderConfirmation.claim(10) == []
+    assert stored(claimed).state == State.FAILED
+    assert "ended in the middle" in stored(claimed).last_error
+
+
+def test_an_old_row_that_nobody_tried_yet_is_tried(row: OrderConfirmation) -> None:
+    age(row, created_at=timezone.now() - timedelta(hours=25))
+    assert [found.pk for found in OrderConfirmation.claim(10)] == [row.pk]
+
+
+# --- Ends and retries --------------------------------------------------------------------------------------------------
+
+
+def test_a_finished_row_is_done_and_free(claimed: OrderConfirmation) -> None:
+    claimed.finish()
+    ended = stored(claimed)
+    assert (ended.state, ended.lease_token, ended.finished_at is not None) == (State.DONE, None, True)
+
+
+def test_a_finished_row_forgets_its_errors(claimed: OrderConfirmation) -> None:
+    claimed.give_back(BackendError("No answer.", code="timeout", unknown=True))
+    worker_dies(claimed)
+    OrderConfirmation.claim(1)[0].finish()
+    ended = stored(claimed)
+    assert (ended.last_error, ended.error_code, ended.is_unknown) == ("", "", False)
+
+
+def test_a_cancelled_row_stays_cancelled_though_its_rule_returns(claimed: OrderConfirmation) -> None:
+    claimed.cancel("The order was taken back.")
+    claimed.finish()
+    assert (stored(claimed).state, stored(claimed).last_error) == (State.CANCELLED, "The order was taken back.")
+
+
+def test_a_temporary_refusal_is_tried_again_later(claimed: OrderConfirmation) -> None:
+    claimed.give_back(NOT_NOW)
+    kept = stored(claimed)
+    assert (kept.state, kept.lease_token, kept.last_error, kept.error_code) == (
+        State.WAITING,
+        None,
+        "Sendinblue does not answer.",
+        "timeout",
+    )
+
+
+def test_a_permanent_refusal_ends_as_failed_with_its_sentence(claimed: OrderConfirmation) -> None:
+    claimed.give_back(BackendError("Alice has no mail address.", code="no_address", permanent=True))
+    ended = stored(claimed)
+    assert (ended.state, ended.last_error, ended.error_code) == (State.FAILED, "Alice has no mail address.", "no_address")
+    assert ended.finished_at is not None
+
+
+def test_a_row_older_than_the_maximum_age_fails_instead_of_waiting(claimed: OrderConfirmation) -> None:
+    claimed.created_at = timezone.now() - timedelta(hours=24, minutes=1)
+    claimed.give_back(NOT_NOW)
+    assert stored(claimed).state == State.FAILED
+
+
+def test_a_row_younger_than_the_maximum_age_waits(claimed: OrderConfirmation) -> None:
+    claimed.created_at = timezone.now() - timedelta(hours=23, minutes=59)
+    claimed.give_back(NOT_NOW)
+    assert stored(claimed).state == State.WAITING
+
+
+def test_the_provider_is_left_in_peace_as_long_as_it_asked(claimed: OrderConfirmation) -> None:
+    claimed.give_back(BackendError("Too many requests.", retry_after=300.0))
+    assert 295 < wait_of(claimed) <= 300
+
+
+@pytest.mark.parametrize("asked", [0.0, -5.0, float("nan")])
+def test_a_provider_cant_ask_for_less_than_the_back_off(claimed: OrderConfirmation, asked: float) -> None:
+    claimed.give_back(BackendError("Too many requests.", retry_after=asked))
+    assert 0.1 < wait_of(claimed) <= 2
+
+
+@pytest.mark.parametrize("asked", [10.0**9, 10.0**18, float("inf")])
+def test_a_provider_cant_put_a_row_off_for_more_than_a_day(claimed: OrderConfirmation, asked: float) -> None:
+    claimed.give_back(BackendError("Too many requests.", retry_after=asked))
+    assert wait_of(claimed) <= 86_400
+
+
+@pytest.mark.parametrize("words", ["cut \x00 off", "half \ud83d a face", "x" * 100_000])
+def test_an_error_is_stored_whatever_the_provider_wrote(claimed: OrderConfirmation, words: str) -> None:
+    claimed.give_back(BackendError(words, code=words))
+    kept = stored(claimed)
+    assert (kept.state, kept.lease_token) == (State.WAITING, None)
+    assert len(kept.last_error) <= 2000
+
+
+@pytest.mark.parametrize(
+    ("attempts", "least", "most"), [(1, 0.2, 2), (2, 0.4, 4), (5, 3.2, 32), (10, 90, 900), (1000, 90, 900), (2**31, 90, 900)]
+)
+def test_the_back_off_doubles_up_to_a_quarter_of_an_hour(monkeypatch: pytest.MonkeyPatch, attempts: int, least: float, most: float) -> None:
+    monkeypatch.setattr(random, "uniform", lambda low, high: low + high)
+    assert outbox.backoff(attempts) == pytest.approx(least + most)
+
+
+def test_an_unknown_outcome_is_marked(claimed: OrderConfirmation) -> None:
+    claimed.give_back(BackendError("The reply was lost.", unknown=True))
+    assert stored(claimed).is_unknown
+
+
+def test_an_unknown_outcome_stays_marked_through_a_known_refusal(claimed: OrderConfirmation) -> None:
+    claimed.give_back(BackendError("The reply was lost.", unknown=True))
+    worker_dies(claimed)
+    OrderConfirmation.claim(1)[0].give_back(NOT_NOW)
+    assert stored(claimed).is_unknown
+
+
+def test_an_unknown_outcome_is_known_once_the_step_is_stamped(claimed: OrderConfirmation) -> None:
+    claimed.give_back(BackendError("The reply was lost.", unknown=True))
+    worker_dies(claimed)
+    OrderConfirmation.claim(1)[0].stamp(conversation_opened_at=timezone.now())
+    assert not stored(claimed).is_unknown
+
+
+# --- Retry now ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_failed_row_can_be_retried_at_once(claimed: OrderConfirmation) -> None:
+    claimed.give_back(BackendError("Refused.", permanent=True))
+    assert stored(claimed).retry_now()
+    assert [found.pk for found in OrderConfirmation.claim(10)] == [claimed.pk]
+
+
+def test_a_waiting_row_can_be_retried_at_once(claimed: OrderConfirmation) -> None:
+    claimed.give_back(BackendError("Too many requests.", retry_after=300.0))
+    assert stored(claimed).retry_now()
+    assert [found.pk for found in OrderConfirmation.claim(10)] == [claimed.pk]
+
+
+def test_a_retried_row_has_its_whole_time_again(claimed: OrderConfirmation) -> None:
+    age(claimed, created_at=timezone.now() - timedelta(hours=25))
+    stored(claimed).give_back(NOT_NOW)
+    stored(claimed).retry_now()
+    OrderConfirmation.claim(1)[0].give_back(NOT_NOW)
+    assert stored(claimed).state == State.WAITING
+
+
+@pytest.mark.parametrize("state", [State.DONE, State.CANCELLED])
+def test_a_row_that_ended_well_cant_be_retried(row: OrderConfirmation, state: str) -> None:
+    OrderConfirmation.objects.update(state=state)
+    assert not row.retry_now()
+
+
+def test_a_row_in_a_workers_hand_cant_be_retried(claimed: OrderConfirmation) -> None:
+    assert not claimed.retry_now()
