@@ -1,0 +1,252 @@
+"""The only way into a conversation: one per customer, numbers without gaps, each message once."""
+
+from typing import Any
+
+import pytest
+from django.db import IntegrityError, transaction
+
+from accounts.models import User
+from chat import conversations
+from chat.conversations import RefusedError
+from chat.models import Conversation, Event, Member
+from tests.accounts.threads import THREADS, at_once
+
+WIDGET: dict[str, object] = {"id": 1001, "text": "You purchased a widget."}
+
+
+@pytest.fixture
+def conversation(alice: User) -> Conversation:
+    """Alice's conversation, of which she is a member."""
+    return conversations.open_for(alice)
+
+
+@pytest.fixture
+def member(conversation: Conversation, alice: User) -> Member:
+    """Alice in her conversation."""
+    return conversations.join(conversation, alice)
+
+
+def sequences(conversation: Conversation) -> list[int]:
+    """The numbers of all events, as stored."""
+    return list(conversation.events.values_list("sequence", flat=True).order_by("sequence"))
+
+
+def refusal(member: Member, text: Any, **more: Any) -> str:
+    """The code with which a message is refused."""
+    with pytest.raises(RefusedError) as refused:
+        conversations.send_text(member, text, **more)
+    return refused.value.code
+
+
+@THREADS
+def test_eight_writers_at_once_leave_no_gap(alice: User, agent: User) -> None:
+    conversation = conversations.open_for(alice)
+    members = [conversations.join(conversation, alice), conversations.join(conversation, agent)]
+    at_once(8, lambda number: [conversations.send_text(members[number % 2], f"{number} {line}") for line in range(5)])
+    assert sequences(conversation) == list(range(1, 43))
+
+
+@THREADS
+def test_the_conversations_own_count_is_its_last_events_number_after_eight_writers(alice: User) -> None:
+    conversation = conversations.open_for(alice)
+    member = conversations.join(conversation, alice)
+    at_once(8, lambda number: conversations.send_text(member, str(number)))
+    conversation.refresh_from_db()
+    assert conversation.sequence == sequences(conversation)[-1]
+
+
+@THREADS
+def test_a_conversation_opened_eight_times_at_once_is_one(alice: User) -> None:
+    opened = at_once(8, lambda number: conversations.open_for(alice).public_id)
+    assert set(opened) == {Conversation.objects.get().public_id}
+
+
+@THREADS
+def test_a_conversation_opened_eight_times_at_once_is_joined_once(alice: User) -> None:
+    at_once(8, lambda number: conversations.open_for(alice))
+    assert list(Event.objects.values_list("type", "sequence")) == [("member:joined", 1)]
+
+
+@THREADS
+def test_an_agent_who_joins_eight_times_at_once_is_announced_once(alice: User, agent: User) -> None:
+    conversation = conversations.open_for(alice)
+    at_once(8, lambda number: conversations.join(conversation, agent))
+    assert conversation.events.filter(type="member:joined", from_member__user=agent).count() == 1
+
+
+@THREADS
+def test_a_message_sent_eight_times_at_once_with_one_key_is_stored_once(alice: User) -> None:
+    member = conversations.join(conversations.open_for(alice), alice)
+    stored = at_once(8, lambda number: conversations.send_text(member, "Hello", key="k-1").sequence)
+    assert stored == [2] * 8
+
+
+def test_a_new_conversation_says_who_joined(conversation: Conversation, alice: User) -> None:
+    person = {"id": alice.public_id, "name": "alice", "display_name": "Alice Martin"}
+    assert conversation.events.get().body == {"user": person, "role": "customer"}
+
+
+def test_an_agent_joins_as_agent(conversation: Conversation, agent: User) -> None:
+    conversations.join(conversation, agent)
+    assert conversation.events.get(sequence=2).body["role"] == "agent"
+
+
+def test_joining_again_tells_nobody(conversation: Conversation, alice: User) -> None:
+    conversations.join(conversation, alice)
+    assert sequences(conversation) == [1]
+
+
+def test_a_key_used_again_answers_the_stored_message(member: Member) -> None:
+    first = conversations.send_text(member, "Hello", key="k-1")
+    assert conversations.send_text(member, "Hello", key="k-1").pk == first.pk
+
+
+def test_a_key_used_for_another_text_is_refused(member: Member) -> None:
+    conversations.send_text(member, "Hello", key="k-1")
+    assert refusal(member, "Good-bye", key="k-1") == "key_reused"
+
+
+def test_a_key_used_beside_another_order_is_refused(member: Member) -> None:
+    conversations.send_text(member, "Hello", key="k-1", about=1001)
+    assert refusal(member, "Hello", key="k-1", about=1002) == "key_reused"
+
+
+def test_a_refused_key_uses_up_no_number(member: Member) -> None:
+    conversations.send_text(member, "Hello", key="k-1")
+    refusal(member, "Good-bye", key="k-1")
+    assert conversations.send_text(member, "Good-bye", key="k-2").sequence == 3
+
+
+def test_two_people_may_use_the_same_key(member: Member, conversation: Conversation, agent: User) -> None:
+    conversations.send_text(member, "Hello", key="k-1")
+    answer = conversations.send_text(conversations.join(conversation, agent), "Hello back", key="k-1")
+    assert answer.body["text"] == "Hello back"
+
+
+def test_an_event_of_the_system_with_the_same_key_is_stored_once(conversation: Conversation) -> None:
+    first = conversations.add_event(conversation, "custom:order-confirm-event", WIDGET, key="order-confirm:1001:1")
+    again = conversations.add_event(conversation, "custom:order-confirm-event", WIDGET, key="order-confirm:1001:1")
+    assert again.pk == first.pk
+
+
+def test_an_event_whose_transaction_fails_leaves_no_gap(conversation: Conversation, member: Member) -> None:
+    @transaction.atomic
+    def tell_and_fail() -> None:
+        conversations.add_event(conversation, "custom:order-confirm-event", WIDGET)
+        raise RuntimeError("the power went")
+
+    with pytest.raises(RuntimeError):
+        tell_and_fail()
+    assert conversations.send_text(member, "Hello").sequence == 2
+
+
+def test_no_two_events_can_have_one_number(conversation: Conversation) -> None:
+    with pytest.raises(IntegrityError):
+        Event.objects.create(conversation=conversation, sequence=1, type="message")
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("", "empty"),
+        (" \n\t\u3000 ", "empty"),
+        ("x" * 8001, "too_long"),
+        ("before\x00after", "bad_text"),
+        ("a lone \ud83d half", "bad_text"),
+        (None, "bad_type"),
+        (5, "bad_type"),
+        (["Hello"], "bad_type"),
+        ({"text": "Hello"}, "bad_type"),
+    ],
+)
+def test_a_text_that_cant_be_stored_or_read_is_refused_by_name(member: Member, text: Any, code: str) -> None:
+    assert refusal(member, text) == code
+
+
+@pytest.mark.parametrize(
+    "text", ["x" * 8000, "汉" * 8000, "👩‍👩‍👧 is one family", "<script>alert(1)</script>", "עברית and English", "line\nline"]
+)
+def test_a_text_that_people_write_is_stored_as_written(member: Member, text: str) -> None:
+    event = conversations.send_text(member, text)
+    assert Event.objects.get(pk=event.pk).body["text"] == text
+
+
+@pytest.mark.parametrize("key", ["", "x" * 65, "a\x00b", "a\nb", "\ud800"])
+def test_a_key_that_cant_be_stored_is_refused(member: Member, key: str) -> None:
+    assert refusal(member, "Hello", key=key) == "bad_key"
+
+
+def test_a_refused_message_stores_nothing(member: Member, conversation: Conversation) -> None:
+    refusal(member, "x" * 8001)
+    assert sequences(conversation) == [1]
+
+
+def test_the_customer_waits_from_their_first_unanswered_message(member: Member, conversation: Conversation) -> None:
+    first = conversations.send_text(member, "Hello")
+    conversations.send_text(member, "Anybody there?")
+    conversation.refresh_from_db()
+    assert conversation.waiting_since == first.created_at
+
+
+def test_an_agents_answer_ends_the_wait(member: Member, conversation: Conversation, agent: User) -> None:
+    conversations.send_text(member, "Hello")
+    conversations.send_text(conversations.join(conversation, agent), "Hello!")
+    conversation.refresh_from_db()
+    assert conversation.waiting_since is None
+
+
+def test_an_order_that_is_told_makes_nobody_wait(conversation: Conversation) -> None:
+    conversations.add_event(conversation, "custom:order-confirm-event", WIDGET)
+    conversation.refresh_from_db()
+    assert conversation.waiting_since is None
+
+
+def test_the_last_words_fit_their_column(member: Member, conversation: Conversation) -> None:
+    conversations.send_text(member, "汉" * 8000)
+    conversation.refresh_from_db()
+    assert conversation.last_text == "汉" * 200
+
+
+def test_seen_of_the_future_counts_as_the_last_event(member: Member) -> None:
+    conversations.see(member, 10**12)
+    member.refresh_from_db()
+    assert member.seen_sequence == 1
+
+
+def test_seen_never_moves_back(member: Member) -> None:
+    conversations.send_text(member, "Hello")
+    conversations.see(member, 1)
+    member.refresh_from_db()
+    assert member.seen_sequence == 2
+
+
+def test_the_sender_has_seen_their_own_message(member: Member) -> None:
+    event = conversations.send_text(member, "Hello")
+    member.refresh_from_db()
+    assert member.seen_sequence == event.sequence
+
+
+@pytest.mark.parametrize(
+    ("window", "expected"),
+    [
+        ({}, [4, 5, 6]),
+        ({"after": 0}, [1, 2, 3]),
+        ({"after": 3}, [4, 5, 6]),
+        ({"after": 6}, []),
+        ({"after": 2**53}, []),
+        ({"before": 4}, [1, 2, 3]),
+        ({"before": 3}, [1, 2]),
+        ({"before": 0}, []),
+    ],
+)
+def test_a_page_of_history_is_ascending(member: Member, conversation: Conversation, window: dict[str, int], expected: list[int]) -> None:
+    at_five = [conversations.send_text(member, str(number)) for number in range(5)]
+    assert at_five[-1].sequence == 6
+    assert [event.sequence for event in conversations.history(conversation, limit=3, **window)] == expected
+
+
+def test_a_page_of_history_asks_the_database_once(member: Member, conversation: Conversation, django_assert_num_queries: Any) -> None:
+    conversations.send_text(member, "Hello")
+    with django_assert_num_queries(1):
+        names = [event.from_member.user.username for event in conversations.history(conversation) if event.from_member]
+    assert names == ["alice", "alice"]
