@@ -11,4 +11,4 @@ class OrdersConfig(AppConfig):
 
     def ready(self) -> None:
         """Connect the one post_save and hand the pipeline to the worker."""
-        from orders import checks, confirmation, signals  # noqa: F401, PLC0415 - models are ready only now
+        from orders import checks, confirmation, progress, signals  # noqa: F401, PLC0415 - models are ready only now

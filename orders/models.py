@@ -1,8 +1,9 @@
 """Orders, their lines, and the confirmation of each."""
 
 import uuid
+from collections.abc import Collection
 from decimal import Decimal
-from typing import Any
+from typing import Any, Self
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -71,6 +72,9 @@ class Order(models.Model):
     placed_at = models.DateTimeField(_("placed"), null=True, blank=True, editable=False)
     updated_at = models.DateTimeField(_("changed"), auto_now=True)
 
+    # The status in the database as far as this object knows; None before the first save.
+    stored_status: str | None = None
+
     class Meta:
         verbose_name = _("order")
         verbose_name_plural = _("orders")
@@ -94,6 +98,14 @@ class Order(models.Model):
             if kwargs.get("update_fields") is not None:
                 kwargs["update_fields"] = {*kwargs["update_fields"], "placed_at"}
         super().save(*args, **kwargs)
+        self.stored_status = self.status
+
+    @classmethod
+    def from_db(cls, db: str | None, field_names: Collection[str], values: Collection[Any], **kwargs: Any) -> Self:
+        """Remember the stored status, so that a save can say what it was before."""
+        order = super().from_db(db, field_names, values, **kwargs)
+        order.stored_status = order.status if "status" in field_names else None
+        return order
 
     def clean(self) -> None:
         """Refuse a status that can't follow the stored one."""
@@ -181,6 +193,22 @@ class OrderConfirmation(OutboxRow):
             if event.delivery:
                 first.setdefault(event.delivery, event)
         return " · ".join(str(event) for event in first.values())
+
+
+class OrderStatusChange(OutboxRow):
+    """That an order that was told moved on: its conversation gets a `custom:order-status-event`."""
+
+    order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="status_changes", verbose_name=_("order"))
+    previous = models.CharField(_("before"), max_length=10, choices=Status.choices)
+    status = models.CharField(_("after"), max_length=10, choices=Status.choices)
+
+    class Meta(OutboxRow.Meta):
+        verbose_name = _("status change")
+        verbose_name_plural = _("status changes")
+        ordering = ["-pk"]
+
+    def __str__(self) -> str:
+        return f"{self.order_id}: {self.previous} → {self.status}"
 
 
 class MailEvent(models.Model):

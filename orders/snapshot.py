@@ -60,12 +60,12 @@ def confirm_body(order: Order) -> dict[str, Any]:
     return body
 
 
-def status_body(order: Order, previous: str) -> dict[str, Any]:
+def status_body(order: Order, *, status: str, previous: str) -> dict[str, Any]:
     """The body of `custom:order-status-event`: what changed, and the order's sum at that time."""
     return {
         "id": order.number,
         "version": order.version,
-        "status": order.status,
+        "status": status,
         "previous": previous,
         "total": money.plain(order.total, order.currency),
         "currency": order.currency,
