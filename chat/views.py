@@ -78,8 +78,6 @@ def _post(request: HttpRequest, me: Party, order_id: int, context: page.Context)
     try:
         conversations.send_text(me.member(), text, key=key, about=about)
     except conversations.RefusedError as refused:
-        return render(
-            request, "chat/conversation.html", context | {"form_error": str(refused), "draft": text, "form_key": key}, status=422
-        )
+        return render(request, "chat/conversation.html", context | {"form_error": str(refused), "draft": text, "form_key": key}, status=422)
     # 303: a reload of the page that follows sends nothing again.
     return HttpResponseSeeOther(request.get_full_path())
