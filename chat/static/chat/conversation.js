@@ -1,7 +1,7 @@
 // The chat page: what comes in (log, unsent messages, who has seen what) is folded, what is to be seen is drawn from that.
 import { Composer } from "./composer.js";
 import { Notices } from "./notices.js";
-import { openStore, Outbox } from "./outbox.js";
+import { Outbox, Store } from "./outbox.js";
 import { foldOrder, lastOf, rowsOf, Stream } from "./stream.js";
 import { ConversationApi, SocketTransport } from "./transport.js";
 import { View } from "./view.js";
@@ -15,8 +15,9 @@ const wide = matchMedia("(min-width: 60rem)");
 const $ = (id) => document.getElementById(id);
 
 class Conversation {
-  constructor(page, store) {
+  constructor(page) {
     const { me, members, events, conversation } = page;
+    const store = new Store(`${conversation.id} ${me.member}`);
     Object.assign(this, { page, me, store, members, hasOlder: page.has_older, current: page.order_id, seenAt: new Map(), typedAt: 0 });
     this.stream = new Stream(events, conversation.sequence);
     this.orders = new Map(page.orders.map((order) => [order.id, order]));
@@ -255,5 +256,4 @@ class Conversation {
   }
 }
 
-const page = JSON.parse($("page-data").textContent);
-await new Conversation(page, await openStore(`${page.conversation.id} ${page.me.member}`)).start();
+new Conversation(JSON.parse($("page-data").textContent)).start();

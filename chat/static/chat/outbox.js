@@ -6,7 +6,7 @@ const asked = (request) => new Promise((resolve, reject) => {
   request.onerror = request.onblocked = () => reject(request.error);
 });
 
-function opened() {
+async function opened() {
   const request = indexedDB.open("order-support", 1);
   request.onupgradeneeded = () => {
     request.result.createObjectStore("unsent", { keyPath: "client_key" }).createIndex("owner", "owner");
@@ -16,13 +16,15 @@ function opened() {
 }
 
 /** Where the browser has no such store (some private modes) everything here rejects; the page works, it only can't be closed. */
-class Store {
-  constructor(database, owner) {
-    Object.assign(this, { database, owner });
+export class Store {
+  /** owner: one member of one conversation, so that two people at one browser don't mix. */
+  constructor(owner) {
+    Object.assign(this, { owner, database: opened() });
   }
 
   async ask(table, mode, question) {
-    return asked(question(this.database.transaction(table, mode).objectStore(table)));
+    const database = await this.database;
+    return asked(question(database.transaction(table, mode).objectStore(table)));
   }
 
   unsent() {
@@ -48,11 +50,6 @@ class Store {
   keepDraft(text) {
     return this.ask("drafts", "readwrite", (table) => (text ? table.put(text, this.owner) : table.delete(this.owner)));
   }
-}
-
-/** owner: one member of one conversation, so that two people at one browser don't mix. */
-export async function openStore(owner) {
-  return new Store(await opened().catch(() => null), owner);
 }
 
 function newKey() {
