@@ -202,6 +202,8 @@ SPECTACULAR_SETTINGS = {
 }
 # One body may hold an order with hundreds of lines, not a film.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000
+# The admin posts up to seven fields for each of an order's 500 lines.
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 5_000
 
 # --- Outbox ------------------------------------------------------------------------------------------------------------
 # All HTTP timeouts of one row's attempt together stay below the lease, so that nobody else begins while we still wait.

@@ -179,6 +179,12 @@ def test_a_placed_order_needs_a_line(desk: Client, alice: User) -> None:
     assert not Order.objects.exists()
 
 
+def test_an_order_of_as_many_lines_as_the_api_takes_can_be_saved(desk: Client, alice: User, place: Callable[..., Order]) -> None:
+    order = place(alice, lines=(("Widget", 1, "4.99"),) * 500)
+    assert desk.post(page_of(order), typed(desk, page_of(order), city="Berlin")).status_code == 302
+    assert Order.objects.get().city == "Berlin"
+
+
 def test_the_last_line_of_a_placed_order_stays(desk: Client, alice: User, place: Callable[..., Order]) -> None:
     order = place(alice, lines=(("Widget", 1, "4.99"),))
     form = typed(desk, page_of(order)) | {"lines-0-DELETE": "on"}
