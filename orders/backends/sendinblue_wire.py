@@ -45,7 +45,8 @@ OPERATORS_CASES |= {
 
 BAD_CA_FILE = {"NO_CERTIFICATE_OR_CRL_FOUND", "PEM_LIB", "NO_START_LINE"}
 
-_clients: dict[tuple[str, str, str], tuple[Any, Circuit]] = {}
+_clients: dict[tuple[str, ...], Any] = {}
+_circuits: dict[tuple[str, ...], Circuit] = {}
 _lock = threading.Lock()
 
 
@@ -54,10 +55,10 @@ def ask(api: str, function: str, *arguments: Any, **options: Any) -> Any:
 
     Raises BackendError: `unknown` where the work may have been done although no good answer came.
     """
-    client, circuit = _client()
+    circuit = _circuit(function)
     circuit.check()
     try:
-        answer = _call(client, api, function, *arguments, **options)
+        answer = _call(_client(), api, function, *arguments, **options)
     except BackendError as error:
         _count(circuit, error)
         raise
@@ -113,13 +114,23 @@ def refusal(status: int, body: Any, headers: Mapping[str, str]) -> BackendError:
     return BackendError(f"Sendinblue refused the request ({status}).{said}", code=code, permanent=is_permanent, retry_after=wait)
 
 
-def _client() -> tuple[Any, Circuit]:
-    """This process's one client, and whether it may call. Threads share it, and with it the connections that it keeps open."""
-    key = (settings.SENDINBLUE_API_URL, settings.SENDINBLUE_API_KEY, settings.SENDINBLUE_CA_FILE)
+def _account() -> tuple[str, ...]:
+    return settings.SENDINBLUE_API_URL, settings.SENDINBLUE_API_KEY, settings.SENDINBLUE_CA_FILE
+
+
+def _client() -> Any:
+    """This process's one client; threads share it, and with it the connections that it keeps open."""
+    key = _account()
     with _lock:
         if key not in _clients:
-            _clients[key] = _build(*key), Circuit("Sendinblue")
+            _clients[key] = _build(*key)
         return _clients[key]
+
+
+def _circuit(function: str) -> Circuit:
+    """Each function has limits of its own: the list's two calls a second must not hold the mails back."""
+    with _lock:
+        return _circuits.setdefault((*_account(), function), Circuit("Sendinblue"))
 
 
 def _build(url: str, api_key: str, ca_file: str) -> Any:

@@ -31,9 +31,10 @@ def sendinblue(settings: Settings, **options: Any) -> Iterator[BrevoTwin]:
 
 
 def forget_connections() -> None:
-    """Close what this process keeps open to Sendinblue."""
+    """Close what this process keeps open to Sendinblue, and forget how it fared."""
+    sendinblue_wire._circuits.clear()
     while sendinblue_wire._clients:
-        _key, (client, _circuit) = sendinblue_wire._clients.popitem()
+        _key, client = sendinblue_wire._clients.popitem()
         client.rest_client.pool_manager.clear()
 
 

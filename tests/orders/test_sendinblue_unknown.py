@@ -104,6 +104,15 @@ def test_a_question_that_was_asked_again_ends_in_one_mail(
     assert (confirmation.state, len(brevo.mails)) == (State.DONE, 1)
 
 
+def test_a_limit_of_the_list_holds_no_mail_back(brevo: BrevoTwin, alice: User, place: Callable[..., Order]) -> None:
+    order = place(alice)
+    lose_the_answer(brevo, order, after_the_work=True)
+    brevo.faults.set("brevo.list_mails", {"fault": "rate_limited", "reset": 60})
+    told_again(order, minutes_later=15)
+    other = place(alice)
+    assert told(other).state == State.DONE
+
+
 def test_a_list_that_leaves_it_open_fails_visibly(brevo: BrevoTwin, alice: User, place: Callable[..., Order]) -> None:
     order = place(alice)
     lose_the_answer(brevo, order, after_the_work=True)
