@@ -11,6 +11,7 @@ from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator
+from django.db.models import QuerySet
 from django.forms.models import BaseInlineFormSet
 from django.forms.widgets import ChoiceWidget
 from django.utils.translation import get_language, to_locale
@@ -149,6 +150,13 @@ class LineForm(forms.ModelForm[OrderLine]):
 
 class LineFormSet(BaseInlineFormSet[OrderLine, Order, LineForm]):
     """All lines of an order, checked against the order as it is about to be stored."""
+
+    def get_queryset(self) -> QuerySet[OrderLine]:
+        """The lines know their order without asking the database for it, each by itself."""
+        lines = super().get_queryset()
+        for line in lines:
+            line.order = self.instance
+        return lines
 
     def add_fields(self, form: LineForm, index: int | None) -> None:
         """The box that takes a line out says so to a screen reader too."""
