@@ -18,15 +18,15 @@ admin.site.unregister(PackagedApiKey)
 class PersonAdmin(UserAdmin[User]):
     """Customers, agents and staff in one list; the role is read from their permissions."""
 
-    list_display = ("username", "name", "email", "phone", "language", "is_staff", "date_joined")
-    list_filter = ("is_staff", "is_active", "groups", "language")
+    list_display = ("username", "name", "email", "phone", "on_duty", "language", "is_staff", "date_joined")
+    list_filter = ("is_staff", "is_active", "on_duty", "groups", "language")
     search_fields = ("username", "name", "email", "phone")
     ordering = ("-date_joined",)
     readonly_fields = ("public_id", "provider_id", "last_login", "date_joined")
     fieldsets = (
         (None, {"fields": ("username", "name", "email", "phone", "password")}),
         (_("Language and time"), {"fields": ("language", "time_zone")}),
-        (_("Roles"), {"fields": ("is_active", "is_staff", "is_superuser", "groups", "user_permissions")}),
+        (_("Roles"), {"fields": ("is_active", "on_duty", "is_staff", "is_superuser", "groups", "user_permissions")}),
         (_("Ids"), {"classes": ("collapse",), "fields": ("public_id", "provider_id", "last_login", "date_joined")}),
     )
     add_fieldsets = (

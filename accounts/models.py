@@ -37,12 +37,19 @@ class User(AbstractUser):
     provider_id = models.CharField(_("Vonage id"), max_length=100, unique=True, null=True, blank=True, editable=False)
     name = models.CharField(_("name"), max_length=150, blank=True, help_text=_("As we address them in mails and chats."))
     phone = models.CharField(_("phone"), max_length=32, blank=True)
+    on_duty = models.BooleanField(
+        _("on duty"),
+        default=False,
+        help_text=_("With a phone number (+46 70 …), an agent on duty is told by SMS of customers who wait, and gets their calls."),
+    )
     language = models.CharField(_("language"), max_length=10, choices=settings.LANGUAGES, default=settings.LANGUAGE_CODE)
     time_zone = models.CharField(_("time zone"), max_length=64, default=settings.TIME_ZONE, validators=[check_time_zone])
 
     class Meta(AbstractUser.Meta):
         swappable = "AUTH_USER_MODEL"
         permissions = [("answer_chats", "Can answer customers' chats (is an agent)")]
+        # Asked for at each message of a customer, and few among all people.
+        indexes = [models.Index(fields=["id"], condition=models.Q(on_duty=True), name="people_on_duty")]
 
     def __str__(self) -> str:
         return f"{self.display_name} ({self.username})" if self.name else self.username
