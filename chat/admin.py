@@ -1,7 +1,5 @@
 """A look at the record: conversations, who is in them, and what was said. Nothing can be changed here, because events never change."""
 
-from typing import Any
-
 from django.contrib import admin
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
@@ -96,7 +94,3 @@ class EventAdmin(ReadOnly, admin.ModelAdmin[Event]):
         """The beginning of what a person would read."""
         text = str(event.body.get("text", ""))
         return text if len(text) <= LONGEST_WORDS else text[: LONGEST_WORDS - 1] + "…"
-
-    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
-        """The conversation's page leads here with its own id."""
-        return lookup == "conversation__id__exact" or super().lookup_allowed(lookup, value, request)  # type: ignore[arg-type]
