@@ -99,7 +99,7 @@ class VonageMirror(Mirror):
 def _body(copy: Copy) -> JSON:
     if copy.type == "message":
         return {"message_type": "text", "text": str(copy.body.get("text", ""))}
-    return vonage_limits.fit_body({OWN_ID: copy.own_id} | copy.body)
+    return vonage_limits.fit_body(copy.body | {OWN_ID: copy.own_id})
 
 
 def _is_copy(event: JSON, copy: Copy) -> bool:

@@ -145,6 +145,19 @@ def test_a_conversation_that_is_gone_is_made_anew_when_tried_again(vonage: Vonag
     assert (row_of(event).state, Conversation.objects.get().provider_id != before, len(own_ids(vonage))) == (State.DONE, True, 1)
 
 
+def test_numbers_of_a_conversation_that_is_gone_are_forgotten(vonage: VonageTwin, alice: User) -> None:
+    old = order_told(alice)
+    work()
+    vonage.store.remove_conversation(next(iter(vonage.store.conversations.values())))
+    new = order_told(alice, 1003)
+    work()
+    mirror.try_again(MirrorRefusal.objects.get())
+    work()
+    old.refresh_from_db()
+    new.refresh_from_db()
+    assert (old.provider_id, new.provider_id) == (None, str(vonage.events(kind=new.type)[0]["id"]))
+
+
 def test_after_another_applications_id_one_button_brings_everybody_back(vonage: VonageTwin, customers: list[User]) -> None:
     for customer in customers:
         order_told(customer)
