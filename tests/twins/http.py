@@ -47,11 +47,17 @@ class Request:
         return dict(parse_qsl(self.body.decode("utf-8", "replace"), keep_blank_values=True))
 
 
+TakeOver = Callable[[Request, asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
 @dataclass(slots=True)
 class Response:
+    """`take_over` gets the connection instead of anything being answered (a WebSocket answers for itself)."""
+
     status: int
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
+    take_over: TakeOver | None = None
 
 
 @dataclass(slots=True)
@@ -60,12 +66,10 @@ class Reply:
 
     answer (send the response) · last (send it, then close) · cut (send half of the promised bytes, then close)
     · close (close without an answer) · reset (RST without an answer) · hang (keep silent until the client leaves).
-    `take_over` gets the connection after a 101 answer (a WebSocket).
     """
 
     response: Response | None = None
     manner: str = "answer"
-    take_over: "Callable[[Request, asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]] | None" = None
 
 
 Answer = Callable[[Request], Awaitable[Reply]]
@@ -110,8 +114,8 @@ class Connection:
         if request is None:
             return False
         reply = await answer(request)
-        if reply.take_over is not None:
-            await reply.take_over(request, self._reader, self._writer)
+        if reply.manner == "answer" and reply.response is not None and reply.response.take_over is not None:
+            await reply.response.take_over(request, self._reader, self._writer)
             return False
         return await self._carry_out(reply)
 

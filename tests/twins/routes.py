@@ -8,6 +8,7 @@ from typing import Generic, TypeVar
 from tests.twins.http import Request, Response
 
 T = TypeVar("T")
+ANYWHERE = "*"
 
 
 class Refusal(Exception):  # noqa: N818  it is an answer, not a failure of the twin
@@ -20,7 +21,7 @@ class Refusal(Exception):  # noqa: N818  it is an answer, not a failure of the t
 
 @dataclass(frozen=True)
 class Route(Generic[T]):
-    """`path` names its parts in braces: "/v1/users/{user}". A part never holds a slash."""
+    """`path` names its parts in braces: "/v1/users/{user}". A part never holds a slash. ANYWHERE is every path."""
 
     method: str
     path: str
@@ -30,7 +31,7 @@ class Route(Generic[T]):
 
 class Router(Generic[T]):
     def __init__(self, routes: list[Route[T]]) -> None:
-        self._routes = [(re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", route.path) + "/?"), route) for route in routes]
+        self._routes = [(_pattern(route.path), route) for route in routes]
 
     def find(self, request: Request) -> Route[T] | None:
         """The route of this request, whose path parts are put into `request.parameters`."""
@@ -42,4 +43,8 @@ class Router(Generic[T]):
 
     def methods(self, path: str) -> list[str]:
         """What could be asked of this path; empty when there is no such path."""
-        return [route.method for pattern, route in self._routes if pattern.fullmatch(path)]
+        return [route.method for pattern, route in self._routes if route.path != ANYWHERE and pattern.fullmatch(path)]
+
+
+def _pattern(path: str) -> re.Pattern[str]:
+    return re.compile(".*" if path == ANYWHERE else re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", path) + "/?")

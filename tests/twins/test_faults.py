@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import socket
 import ssl
 from typing import Any
 
@@ -65,13 +66,11 @@ def test_a_reset_after_the_work_leaves_one_event(vonage: VonageTwin, api: Api, e
 
 
 def test_a_reset_is_seen_as_one_on_a_plain_connection() -> None:
-    with BrevoTwin() as brevo:
+    with BrevoTwin() as brevo, socket.create_connection(("127.0.0.1", brevo.port), timeout=5) as connection:
         brevo.faults.set("*", {"fault": "reset"})
-        connection = http.client.HTTPConnection("127.0.0.1", brevo.port, timeout=5)
-        connection.request("GET", "/v3/account")
+        connection.sendall(b"GET /v3/account HTTP/1.1\r\nhost: localhost\r\n\r\n")
         with pytest.raises(ConnectionResetError):
-            connection.getresponse()
-        connection.close()
+            connection.recv(1)
 
 
 def test_a_silent_close_before_the_work_sends_no_mail(brevo: BrevoTwin, raw: Any) -> None:

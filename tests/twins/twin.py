@@ -55,6 +55,10 @@ class Twin(ABC):
     def not_found(self, request: Request, methods: list[str]) -> Response:
         """The answer to an unknown path, or to a known one with the wrong method (then `methods` is not empty)."""
 
+    def finish(self, request: Request, response: Response) -> Response:
+        """Every answer of the provider passes here once more (headers)."""
+        return response
+
     @abstractmethod
     def forget(self) -> None:
         """Back to an empty account and default dials."""
@@ -165,6 +169,7 @@ class Twin(ABC):
                 reply.response = self._handle(request, route)
             except Refusal as refusal:
                 reply.response = refusal.response
+            reply.response = self.finish(request, reply.response)
         return reply
 
     def _handle(self, request: Request, route: Route[Any] | None) -> Response:

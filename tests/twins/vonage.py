@@ -21,7 +21,9 @@ from tests.twins import (
     vonage_hooks,
     vonage_messages,
     vonage_shapes,
+    vonage_sockets,
     vonage_users,
+    vonage_v03,
     vonage_voice,
 )
 from tests.twins.faults import Fault
@@ -48,6 +50,7 @@ class VonageDials:
     `signature`, `rtc_signature`: valid, none, wrong_secret, wrong_hash, old.
     `sms_status` is the SMS API's outcome, for everybody or {"4477…": "7"}; `text_statuses` become of a text sent by Messages.
     `call_statuses` become of a call; with `answer_calls` False it rings until `progress_call`.
+    `session_error` (system:error:permission ...) is what a browser's Client SDK is told instead of session:success.
     """
 
     refuse_messaging: dict[str, int] = field(default_factory=dict)
@@ -63,6 +66,7 @@ class VonageDials:
     text_statuses: list[str] = field(default_factory=lambda: ["submitted", "delivered"])
     call_statuses: list[str] = field(default_factory=lambda: ["started", "ringing", "answered", "completed"])
     answer_calls: bool = True
+    session_error: str = ""
 
 
 @functools.cache
@@ -97,6 +101,7 @@ class VonageTwin(Twin):
         self.tokens = Tokens()
         self.applications: dict[str, Application] = {}
         self.stores: dict[str, Store] = {}
+        self.sockets = vonage_sockets.Sockets(self)
         self.texts: list[Text] = []
         self.calls: list[Call] = []
         self._cap = RateCap()
@@ -109,7 +114,8 @@ class VonageTwin(Twin):
 
     def routes(self) -> list[Route[Any]]:
         conversations = [*vonage_users.ROUTES, *vonage_conversations.ROUTES, *vonage_events.ROUTES]
-        return [*conversations, *vonage_messages.ROUTES, *vonage_voice.ROUTES, *vonage_applications.ROUTES]
+        browser = [*vonage_v03.ROUTES, *vonage_sockets.ROUTES]
+        return [*conversations, *browser, *vonage_messages.ROUTES, *vonage_voice.ROUTES, *vonage_applications.ROUTES]
 
     # Who calls.
 
@@ -138,6 +144,9 @@ class VonageTwin(Twin):
     def not_found(self, request: Request, methods: list[str]) -> Response:
         return problem("http:error:method-not-allowed" if methods else "http:error:not-found")
 
+    def finish(self, request: Request, response: Response) -> Response:
+        return vonage_v03.allow_origin(request, response)
+
     def _handle(self, request: Request, route: Route[Any] | None) -> Response:
         if self.dials.rate_per_second and not self._cap.take(self.dials.rate_per_second).is_allowed:
             refuse("http:error:too-many-request")
@@ -161,6 +170,8 @@ class VonageTwin(Twin):
 
     def _publish(self, store: Store, conversation: Conversation, event: Event | None) -> None:
         application = self.applications[store.application_id]
+        if event is not None:
+            self.sockets.publish(application.id, conversation, event)
         url = self.dials.rtc_url or application.url("rtc", "event_url")
         if url:
             payload = vonage_hooks.rtc_payload(self, application.id, conversation, event)
@@ -213,6 +224,8 @@ class VonageTwin(Twin):
             "revoke_application": self.revoke_application,
             "receive_text": functools.partial(vonage_messages.receive_text, self),
             "progress_call": functools.partial(vonage_voice.progress_call, self),
+            "drop_sockets": self.sockets.drop,
+            "fail_sessions": self.sockets.fail,
             "server_call": functools.partial(vonage_voice.server_call, self),
         }
 
@@ -233,6 +246,7 @@ class VonageTwin(Twin):
             "conversations": len(self.store.conversations),
             "events": sum(len(item.events) for item in self.store.conversations.values()),
             "doubled_events": self.doubled_events(),
+            "sessions": sum(1 for session in self.sockets.sessions.values() if session.socket),
             "texts": len(self.texts),
             "calls": len(self.calls),
         }

@@ -109,11 +109,11 @@ def add_member(twin: "VonageTwin", request: Request) -> Response:
     user = store.user(wanted.get("id") or wanted.get("name")) or refuse("user:error:not-found")
     caller = twin.authorize(request)
     by = store.user_named(caller.sub) if caller.sub else None
-    member = _join_or_invite(store, conversation, user, fields=fields, by=by)
+    member = join_or_invite(store, conversation, user, fields=fields, by=by)
     return json_response(201, shapes.member(member, conversation.id))
 
 
-def _join_or_invite(store: Store, conversation: Conversation, user: User, *, fields: dict[str, Any], by: User | None) -> Member:
+def join_or_invite(store: Store, conversation: Conversation, user: User, *, fields: dict[str, Any], by: User | None) -> Member:
     state, channel_type = fields.pop("state").upper(), fields["channel"]["type"]
     fields.pop("from", None)
     if conversation.joined(user, channel_type):
