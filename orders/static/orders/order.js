@@ -55,7 +55,8 @@ function warn(text) {
   const line = row.querySelector(".customer-warning") ?? row.appendChild(document.createElement("p"));
   line.className = "customer-warning";
   line.setAttribute("role", "status");
-  line.textContent = text;
+  const isSaid = row.querySelector(".errorlist")?.textContent.trim() === text;
+  line.textContent = isSaid ? "" : text;
 }
 
 if (form && currency && total) {
