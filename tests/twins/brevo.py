@@ -16,8 +16,8 @@ from tests.twins.brevo_errors import error, limit_headers, refuse
 from tests.twins.brevo_mail import Mail
 from tests.twins.faults import Fault
 from tests.twins.http import Request, Response
-from tests.twins.rates import RateCap
-from tests.twins.routes import Route
+from tests.twins.rates import RateCap, Taken
+from tests.twins.routes import Refusal, Route
 from tests.twins.twin import Twin
 
 
@@ -25,13 +25,16 @@ from tests.twins.twin import Twin
 class BrevoDials:
     """How the service behaves today.
 
-    `rate_per_second` caps POST /smtp/email (0 = no cap); `limit_headers` False leaves x-sib-ratelimit-* out of the 429.
+    `rate_per_second` caps POST /smtp/email, `look_ups_per_second` GET /smtp/emails, `other_calls_per_hour` everything else; the
+    defaults are the documented ones, 0 = no cap. `limit_headers` False leaves x-sib-ratelimit-* out of all answers.
     `key_life_seconds` is how long an idempotency key protects (30 minutes; the changelog of 2022 says 15).
     `hook_url` with `hook_headers` gets every event, beside the webhooks made by API; `hook_brackets` False drops <> from message-id.
     `events_of_a_mail` happen to each accepted mail by itself.
     """
 
-    rate_per_second: int = 0
+    rate_per_second: int = 1000
+    look_ups_per_second: int = 2
+    other_calls_per_hour: int = 100
     limit_headers: bool = True
     key_life_seconds: float = 30 * 60
     hook_url: str = ""
@@ -55,7 +58,7 @@ class BrevoTwin(Twin):
         self.templates: dict[int, dict[str, Any]] = {}
         self.hooks: dict[int, dict[str, Any]] = {}
         self.numbers = itertools.count(1)
-        self.cap = RateCap()
+        self._caps = {"brevo.send_mail": RateCap(1), "brevo.list_mails": RateCap(1), "": RateCap(3600)}
 
     @property
     def url(self) -> str:
@@ -73,7 +76,7 @@ class BrevoTwin(Twin):
 
     def error(self, fault: Fault) -> Response:
         if fault.fault == "rate_limited":
-            headers = {} if fault.reset is None else limit_headers(limit=1000, remaining=0, reset_seconds=fault.reset)
+            headers = {} if fault.reset is None else limit_headers(Taken(False, 1000, 0, fault.reset))
             return error(429, headers={**headers, **fault.headers})
         return error(fault.status, fault.code, headers=fault.headers)
 
@@ -81,6 +84,25 @@ class BrevoTwin(Twin):
         if methods:
             return error(405, message=f"{request.method} Method is not allowed on this path")
         return error(404, "document_not_found", "Invalid route/method passed")
+
+    def _handle(self, request: Request, route: Route[Any] | None) -> Response:
+        """Counts the call against its limit, and shows the limit on whatever is answered."""
+        taken = self._take(route.operation if route else "")
+        headers = limit_headers(taken) if taken and self.dials.limit_headers else {}
+        try:
+            if taken and not taken.is_allowed:
+                refuse(429)
+            response = super()._handle(request, route)
+        except Refusal as refusal:
+            refusal.response.headers = {**refusal.response.headers, **headers}
+            raise
+        response.headers = {**response.headers, **headers}
+        return response
+
+    def _take(self, operation: str) -> Taken | None:
+        limits = {"brevo.send_mail": self.dials.rate_per_second, "brevo.list_mails": self.dials.look_ups_per_second}
+        limit = limits.get(operation, self.dials.other_calls_per_hour)
+        return self._caps.get(operation, self._caps[""]).take(limit) if limit else None
 
     def accept(self, mail: Mail) -> None:
         """From here on the mail counts as sent."""

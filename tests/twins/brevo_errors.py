@@ -1,8 +1,10 @@
 """Brevo's errors: {code, message}. Codes are those of the API; messages are as seen in public code, or our own words."""
 
+import math
 from typing import Any, NoReturn
 
 from tests.twins.http import Request, Response, json_response
+from tests.twins.rates import Taken
 from tests.twins.routes import Refusal
 
 CODE_OF_STATUS = {
@@ -45,10 +47,10 @@ def read_object(request: Request) -> dict[str, Any]:
     return dict(body)
 
 
-def limit_headers(*, limit: int, remaining: int, reset_seconds: float) -> dict[str, str]:
-    """Brevo's, on every answer of a limited endpoint. There is no Retry-After."""
+def limit_headers(taken: Taken) -> dict[str, str]:
+    """Brevo's, on every answer of a limited endpoint; reset in whole seconds. There is no Retry-After."""
     return {
-        "x-sib-ratelimit-limit": str(limit),
-        "x-sib-ratelimit-remaining": str(remaining),
-        "x-sib-ratelimit-reset": str(max(0, -(-int(reset_seconds * 1000) // 1000))),
+        "x-sib-ratelimit-limit": str(taken.limit),
+        "x-sib-ratelimit-remaining": str(taken.remaining),
+        "x-sib-ratelimit-reset": str(max(0, math.ceil(taken.reset_seconds))),
     }

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from tests.twins.brevo_errors import invalid, limit_headers, missing, read_object, refuse
+from tests.twins.brevo_errors import invalid, missing, read_object, refuse
 from tests.twins.http import Request, Response, json_response
 from tests.twins.routes import Route
 
@@ -46,33 +46,20 @@ class Mail:
 
 def send(twin: "BrevoTwin", request: Request) -> Response:
     twin.authorize(request)
-    headers = _take_from_cap(twin)
     fields = read_object(request)
     _check(fields)
     extra = _read_headers(fields)
     key = extra.get("idempotencyKey", "")
     if key and twin.keys.get(key, 0) > time.time() - twin.dials.key_life_seconds:
         twin.repeats[key] = twin.repeats.get(key, 0) + 1
-        refuse(400, "duplicate_parameter", "An email with the same idempotencyKey has already been processed", headers)
+        refuse(400, "duplicate_parameter", "An email with the same idempotencyKey has already been processed")
     mail = _compose(twin, fields, extra)
     if key:
         twin.keys[key] = time.time()
     if extra.get("X-Sib-Sandbox", "").lower() != "drop":
         twin.accept(mail)
     status = 202 if "scheduledAt" in fields else 201
-    return json_response(status, {"messageId": mail.message_id}, headers)
-
-
-def _take_from_cap(twin: "BrevoTwin") -> dict[str, str]:
-    """The headers of the limit; raises 429 when this second is full."""
-    limit = twin.dials.rate_per_second
-    if not limit:
-        return {}
-    taken = twin.cap.take(limit)
-    headers = limit_headers(limit=limit, remaining=taken.remaining, reset_seconds=taken.reset_seconds)
-    if not taken.is_allowed:
-        refuse(429, headers=headers if twin.dials.limit_headers else None)
-    return headers
+    return json_response(status, {"messageId": mail.message_id})
 
 
 def _check(fields: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.twins.http import Request
 
-MAXIMUM_ENTRIES = 200_000
+MAXIMUM_ENTRIES = 50_000
 MAXIMUM_BODY_CHARACTERS = 20_000
 SECRET_HEADERS = {"authorization", "api-key", "partner-key"}
 # Secrets that providers take in a query or a form.

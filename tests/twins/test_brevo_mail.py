@@ -128,18 +128,47 @@ def test_the_sandbox_accepts_and_drops(brevo: BrevoTwin, mail: TransactionalEmai
     assert (answered.message_id is not None, brevo.mails) == (True, [])
 
 
-def test_more_mails_than_the_cap_are_429_with_the_limits(
-    brevo: BrevoTwin, http: requests.Session, mail: TransactionalEmailsApi, compose: Compose
-) -> None:
-    brevo.turn(rate_per_second=1)
+@pytest.fixture
+def post(brevo: BrevoTwin, http: requests.Session, mail: TransactionalEmailsApi, compose: Compose) -> Callable[[], requests.Response]:
+    """Sends a mail and shows the whole answer."""
     body = mail.api_client.sanitize_for_serialization(compose())
-    answers = [http.post(f"{brevo.url}/smtp/email", json=body, headers={"api-key": brevo.api_key}) for _ in range(4)]
-    last = next(answer for answer in answers if answer.status_code == 429)
-    assert (last.headers["x-sib-ratelimit-limit"], last.headers["x-sib-ratelimit-remaining"], last.headers["x-sib-ratelimit-reset"]) == (
-        "1",
-        "0",
-        "1",
-    )
+    return lambda: http.post(f"{brevo.url}/smtp/email", json=body, headers={"api-key": brevo.api_key})
+
+
+def limits(answer: requests.Response) -> tuple[str | None, ...]:
+    return tuple(answer.headers.get(f"x-sib-ratelimit-{name}") for name in ("limit", "remaining", "reset"))
+
+
+def test_more_mails_than_the_cap_are_429_with_the_limits(brevo: BrevoTwin, post: Callable[[], requests.Response]) -> None:
+    brevo.turn(rate_per_second=1)
+    refused = next(answer for answer in (post() for _ in range(30)) if answer.status_code == 429)
+    assert limits(refused) == ("1", "0", "1")
+
+
+def test_a_refused_mail_is_not_sent(brevo: BrevoTwin, post: Callable[[], requests.Response]) -> None:
+    brevo.turn(rate_per_second=1)
+    statuses = [post().status_code for _ in range(10)]
+    assert len(brevo.mails) == statuses.count(201) < 10
+
+
+def test_an_accepted_mail_shows_the_limits_too(post: Callable[[], requests.Response]) -> None:
+    assert limits(post()) == ("1000", "999", "1")
+
+
+def test_the_limits_can_be_kept_silent(brevo: BrevoTwin, post: Callable[[], requests.Response]) -> None:
+    brevo.turn(limit_headers=False)
+    assert limits(post()) == (None, None, None)
+
+
+def test_only_two_look_ups_a_second_are_answered(mail: TransactionalEmailsApi) -> None:
+    with pytest.raises(ApiException) as caught:
+        [mail.get_transac_emails_list(email="anna@example.com") for _ in range(30)]
+    assert caught.value.status == 429
+
+
+def test_only_100_other_calls_an_hour_are_answered(brevo: BrevoTwin, http: requests.Session) -> None:
+    statuses = [http.get(f"{brevo.url}/account", headers={"api-key": brevo.api_key}).status_code for _ in range(101)]
+    assert (statuses.index(429), statuses.count(429)) == (100, 1)
 
 
 def test_a_mail_is_found_by_its_recipient(mail: TransactionalEmailsApi, compose: Compose) -> None:

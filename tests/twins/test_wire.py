@@ -180,7 +180,7 @@ def test_a_reset_forgets_everything(brevo: BrevoTwin, http: requests.Session, co
     brevo.turn(rate_per_second=3)
     http.post(f"{brevo.url}/smtp/email", json=MAIL, headers={"api-key": brevo.api_key})
     control("POST", "reset")
-    assert (brevo.mails, brevo.log.entries(), brevo.dials.rate_per_second, brevo.faults.as_json()) == ([], [], 0, {})
+    assert (brevo.mails, brevo.log.entries(), brevo.dials.rate_per_second, brevo.faults.as_json()) == ([], [], 1000, {})
 
 
 def test_controlling_is_no_request_to_the_provider(brevo: BrevoTwin, control: Callable[..., Any]) -> None:
