@@ -18,7 +18,7 @@ if connection.vendor == "sqlite":
     connections.settings["default"]["TEST"]["NAME"] = str(Path(tempfile.gettempdir()) / f"ordersupport-test-{os.getpid()}.sqlite3")
 
 # Nothing is rolled back after such a test, but what the migrations put in comes back: the agents' group.
-THREADS = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+THREADS = pytest.mark.django_db(transaction=True)
 
 
 def at_once(count: int, act: Callable[[int], Result]) -> list[Result]:
