@@ -3,8 +3,12 @@
 from http import HTTPStatus
 from typing import Any
 
+from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
+from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
+from django.http import Http404
+from django.utils.translation import gettext as _
 from rest_framework import status
-from rest_framework.exceptions import APIException, ErrorDetail, NotAuthenticated, ValidationError
+from rest_framework.exceptions import APIException, ErrorDetail, NotAuthenticated, NotFound, PermissionDenied, ValidationError
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
@@ -17,8 +21,9 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
     Body: {"type", "title", "status", "code", "detail", "errors": [{"field", "code", "detail"}]}; `field` is a path
     such as `lines.0.quantity`, and null where the whole request is meant.
     """
+    error = _as_api_error(error)
     response = exception_handler(error, context)
-    if response is None:
+    if response is None or not isinstance(error, APIException):
         return None
     errors = _flatten(error.detail) if isinstance(error, ValidationError) else _single(error)
     response.data = problem(response.status_code, errors)
@@ -40,11 +45,30 @@ def problem(status_code: int, errors: list[Problem]) -> Problem:
     }
 
 
-def _single(error: Exception) -> list[Problem]:
-    detail = error.detail if isinstance(error, APIException) else ErrorDetail("There is nothing here.", code="not_found")
-    if isinstance(detail, ErrorDetail):
-        return [{"field": None, "code": detail.code, "detail": str(detail)}]
-    return _flatten(detail)
+class TooLargeError(APIException):
+    """The body has more bytes than DATA_UPLOAD_MAX_MEMORY_SIZE."""
+
+    status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
+    default_code = "too_large"
+
+
+def _as_api_error(error: Exception) -> Exception:
+    """Django's own refusals in the API's words; every other error as it is."""
+    if isinstance(error, Http404):
+        return NotFound(_("There is nothing here."))
+    if isinstance(error, DjangoPermissionDenied):
+        return PermissionDenied()
+    if isinstance(error, RequestDataTooBig):
+        return TooLargeError(_("The body is too large."))
+    if isinstance(error, TooManyFieldsSent | TooManyFilesSent):
+        return ValidationError(_("The form has too many fields."), code="too_many_fields")
+    return error
+
+
+def _single(error: APIException) -> list[Problem]:
+    if isinstance(error.detail, ErrorDetail):
+        return [{"field": None, "code": error.detail.code, "detail": str(error.detail)}]
+    return _flatten(error.detail)
 
 
 def _flatten(detail: Any, path: str = "") -> list[Problem]:

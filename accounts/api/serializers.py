@@ -3,17 +3,25 @@
 from typing import Any
 
 from django.contrib.auth.validators import UnicodeUsernameValidator
-from django.db import models
+from django.db import IntegrityError, models, transaction
 from rest_framework import serializers
 
 from accounts.models import User, check_time_zone
+
+
+class UsernameField(serializers.CharField):
+    """A username as it is stored: two that only look the same are the same."""
+
+    def to_internal_value(self, data: Any) -> str:
+        """Normalised, before its length and characters are looked at."""
+        return User.normalize_username(super().to_internal_value(data))
 
 
 class CustomerSerializer(serializers.ModelSerializer[User]):
     """A customer. `id` is ours (USR-…); `username` is chosen by the client and never changes."""
 
     id = serializers.CharField(source="public_id", read_only=True)
-    username = serializers.CharField(max_length=150, validators=[UnicodeUsernameValidator()])
+    username = UsernameField(max_length=150, validators=[UnicodeUsernameValidator()])
     time_zone = serializers.CharField(max_length=64, required=False, validators=[check_time_zone])
 
     class Meta:
@@ -26,12 +34,21 @@ class CustomerSerializer(serializers.ModelSerializer[User]):
         if self.instance is not None and username != self.instance.username:
             raise serializers.ValidationError("A username stays as it is.", code="read_only")
         if self.instance is None and User.objects.filter(username=username).exists():
-            raise serializers.ValidationError(f"There is a customer {username} already.", code="unique")
+            raise _taken(username)
         return username
 
     def create(self, validated_data: dict[str, Any]) -> User:
         """A person who can't log in: customers come by the link in their mail."""
-        return User.objects.create_user(**validated_data)
+        try:
+            with transaction.atomic():
+                return User.objects.create_user(**validated_data)
+        except IntegrityError:
+            # Somebody took the name since it was validated.
+            raise serializers.ValidationError({"username": _taken(validated_data["username"]).detail}) from None
+
+
+def _taken(username: str) -> serializers.ValidationError:
+    return serializers.ValidationError(f"There is a customer {username} already.", code="unique")
 
 
 def customers() -> "models.QuerySet[User]":

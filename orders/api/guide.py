@@ -8,6 +8,8 @@ import logging
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import ValidationError as InvalidError
+from django.core.validators import validate_email
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import parsers, permissions, serializers
@@ -16,7 +18,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.api.permissions import IsStaffOrKey
+from accounts.api.parsers import JsonParser, MultiPartParser
+from accounts.api.permissions import IsStaffOrKey, MayUseModel
 from accounts.api.serializers import CustomerSerializer
 from accounts.models import User
 from chat import conversations, links
@@ -36,15 +39,15 @@ class IsLocalDemo(permissions.BasePermission):
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         """Loopback, and no other site's Origin."""
-        origin = request.headers.get("Origin")
-        return settings.DEMO and request.META.get("REMOTE_ADDR") in LOOPBACK and origin in {None, settings.PUBLIC_URL}
+        own = {None, settings.PUBLIC_URL, f"{request.scheme}://{request.get_host()}"}
+        return settings.DEMO and request.META.get("REMOTE_ADDR") in LOOPBACK and request.headers.get("Origin") in own
 
 
 class GuideView(APIView):
     """Form or JSON in, JSON out."""
 
-    permission_classes = [IsLocalDemo | IsStaffOrKey]
-    parser_classes = [parsers.FormParser, parsers.JSONParser, parsers.MultiPartParser]
+    permission_classes = [IsLocalDemo | (IsStaffOrKey & MayUseModel)]
+    parser_classes = [parsers.FormParser, JsonParser, MultiPartParser]
 
     def given(self, request: Request) -> dict[str, Any]:
         """The body as a dict; anything but an object or a form is refused."""
@@ -79,26 +82,33 @@ class OrderMade(serializers.Serializer[Any]):
 class UserView(GuideView):
     """`POST /user`: make a user and their conversation; the same user again answers the same one."""
 
+    queryset = User.objects.none()
+
     @extend_schema(operation_id="guide_user", request=CustomerSerializer, responses={200: UserMade, 201: UserMade})
     def post(self, request: Request) -> Response:
         """201 with a new user, 200 with the one that is there."""
         given = self.given(request)
-        username = given.get("username")
-        found = User.objects.filter(username=username).first() if _is_plain(username) else None
-        if found:
-            logger.info("User %s is there already.", found.username)
-            return Response(_user_made(found, conversation_of(found)))
-        form = CustomerSerializer(data=_with_demo_address(given))
-        form.is_valid(raise_exception=True)
-        logger.info("Creating user %s", form.validated_data["username"])
-        user = form.save()
+        user, is_new = _found(given.get("username")), False
+        if user is None:
+            try:
+                user, is_new = _make(given), True
+            except serializers.ValidationError:
+                # Somebody else may have made the same user in this very moment.
+                user = _found(given.get("username"))
+                if user is None:
+                    raise
         conversation = conversation_of(user)
-        logger.info("User %s and Conversation %s created.", user.username, conversation.public_id if conversation else "-")
-        return Response(_user_made(user, conversation), status=201)
+        if is_new:
+            logger.info("User %s and Conversation %s created.", user.username, conversation.public_id if conversation else "-")
+        else:
+            logger.info("User %s is there already.", user.username)
+        return Response(_user_made(user, conversation), status=201 if is_new else 200)
 
 
 class OrderView(GuideView):
     """`POST /order`: the guide's sample order for `username`, or a whole order where more is given."""
+
+    queryset = Order.objects.none()
 
     @extend_schema(operation_id="guide_order", request=OrderSerializer, responses={201: OrderMade})
     def post(self, request: Request) -> Response:
@@ -123,29 +133,42 @@ def conversation_of(user: User) -> Conversation | None:
     return None if user.is_agent or user.is_staff else conversations.open_for(user)
 
 
+def _make(given: dict[str, Any]) -> User:
+    form = CustomerSerializer(data=_with_demo_address(given))
+    form.is_valid(raise_exception=True)
+    logger.info("Creating user %s", form.validated_data["username"])
+    return form.save()
+
+
 def _customer(given: dict[str, Any]) -> User:
     username = given.get("username", given.get("customer"))
     if username is None or username == "":
         raise serializers.ValidationError({"username": [ErrorDetail(_("Say whose order it is."), code="required")]})
-    found = User.objects.filter(username=username, is_active=True).first() if _is_plain(username) else None
-    if found is None:
+    found = _found(username)
+    if found is None or not found.is_active:
         detail = _("There is no such user. Make the user first: POST /user.")
         raise serializers.ValidationError({"username": [ErrorDetail(detail, code="unknown_user")]})
     return found
 
 
-def _is_plain(username: object) -> bool:
-    """Whether a username can be looked for at all: PostgreSQL refuses a NUL, and no name is longer than its column."""
-    return isinstance(username, str) and 0 < len(username) <= 150 and username.isprintable()
+def _found(username: object) -> User | None:
+    """The user of that name, as it would be stored; None for what can be nobody's: PostgreSQL refuses to look for a NUL."""
+    if not isinstance(username, str) or len(username) > 1000:
+        return None
+    name = User.normalize_username(username.strip())
+    return User.objects.filter(username=name).first() if name.isprintable() else None
 
 
 def _with_demo_address(given: dict[str, Any]) -> dict[str, Any]:
     """In the demo a user without an address gets one of a reserved domain, so that there is a mail to look at."""
-    username = given.get("username")
-    if not settings.DEMO or given.get("email") or not _is_plain(username):
+    if not settings.DEMO or given.get("email"):
         return given
-    local = str(username).partition("@")[0] or "customer"
-    return given | {"email": f"{local}@example.com"} if local.isascii() else given | {"email": "customer@example.com"}
+    address = f"{str(given.get('username')).partition('@')[0]}@example.com"
+    try:
+        validate_email(address)
+    except InvalidError:
+        address = "customer@example.com"
+    return given | {"email": address}
 
 
 def _user_made(user: User, conversation: Conversation | None) -> dict[str, Any]:
