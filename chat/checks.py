@@ -1,13 +1,21 @@
 """Wrong or half a set of Vonage's settings, found before the first call (`manage.py check` and every start)."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Info, Warning, register
 
 from chat.backends.vonage_tokens import KeyFileError, load_key
+
+VONAGES_OWN_HOSTS = re.compile(r"(.+\.)?(nexmo|vonage)\.com(:\d+)?")
+# E.164 without its plus: https://developer.vonage.com/en/voice/voice-api/concepts/numbers
+NUMBER = re.compile(r"\+?[1-9]\d{6,14}")
+# Who a text may come from where there is no number: https://developer.vonage.com/en/messaging/sms/guides/custom-sender-id
+SENDER_NAME = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9 ]{3,11}")
 
 
 @register()
@@ -26,7 +34,8 @@ def vonage(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[Check
         found.append(
             Error(
                 f"{' and '.join(missing)} not set, but other NEXMO_* variables are.",
-                hint="Set it too, or empty all NEXMO_* variables to keep the chat on the embedded side.",
+                hint="Set it too, or empty all NEXMO_* variables to keep the chat on the embedded side. With the account's key and "
+                "secret, `manage.py setup_vonage` makes the application and its key.",
                 id="chat.E001",
             )
         )
@@ -55,3 +64,31 @@ def vonage_webhooks(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> l
         return []
     hint = "Set WEBHOOK_SECRET and put it at the end of the webhook's address (/webhooks/rtc/<secret>), or set VONAGE_SIGNATURE_SECRET."
     return [Warning("Vonage's webhooks are refused: nothing could prove that they are Vonage's.", hint=hint, id="chat.W001")]
+
+
+@register()
+def vonage_application(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """The application's id is a UUID, and not its name or the account's key."""
+    try:
+        UUID(settings.VONAGE_APPLICATION_ID or str(UUID(int=0)))
+    except ValueError:
+        # A stand-in may call its applications as it likes.
+        kind = Error if VONAGES_OWN_HOSTS.fullmatch(settings.VONAGE_API_HOST) else Warning
+        message = f"NEXMO_APPLICATION_ID is {settings.VONAGE_APPLICATION_ID!r}, which is no application's id."
+        hint = "It looks like 78d335fa-323d-0114-9c3d-d6f0d48968cf: Vonage's dashboard, Applications."
+        return [kind(message, hint=hint, id="chat.E003")]
+    return []
+
+
+@register()
+def vonage_number(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Texts and calls can come from it."""
+    written = settings.VONAGE_FROM_NUMBER
+    if not written or NUMBER.fullmatch(written.replace(" ", "")):
+        return []
+    if SENDER_NAME.fullmatch(written):
+        message = f"VONAGE_FROM_NUMBER is the name {written!r}: texts can come from it where the country allows names, calls can't."
+        return [Info(message, id="chat.I002")]
+    message = f"VONAGE_FROM_NUMBER is {written!r}, which is no phone number."
+    hint = "Write the number with its country code, such as 14155550100, or a sender's name of 3 to 11 letters and digits for texts only."
+    return [Error(message, hint=hint, id="chat.E004")]

@@ -4,12 +4,13 @@ from django.apps import AppConfig
 
 
 class OrderSupportConfig(AppConfig):
-    """Holds the commands that concern every app: serve, worker, demo."""
+    """Holds the commands that concern every app: serve, worker, demo, doctor."""
 
     name = "ordersupport"
 
     def ready(self) -> None:
-        """Let /metrics ask the outbox and the sockets."""
+        """Register the checks, and let /metrics ask the outbox and the sockets."""
         from chat import metrics  # noqa: PLC0415 - models are ready only now
+        from ordersupport import checks  # noqa: F401, PLC0415 - beside the other
 
         metrics.register()

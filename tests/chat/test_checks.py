@@ -1,0 +1,71 @@
+"""What `manage.py check` says of Vonage's settings."""
+
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from django.core.checks import Error, run_checks
+from pytest_django import Settings
+
+from chat.backends import vonage_keys
+
+ELLIPTIC = ec.generate_private_key(ec.SECP256R1()).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+
+
+@pytest.fixture
+def whole(settings: Settings, tmp_path: Path) -> Settings:
+    """A full set of good settings."""
+    vonage_keys.make(tmp_path / "private.key")
+    settings.VONAGE_APPLICATION_ID = "78d335fa-323d-0114-9c3d-d6f0d48968cf"
+    settings.VONAGE_PRIVATE_KEY = str(tmp_path / "private.key")
+    settings.VONAGE_API_KEY, settings.VONAGE_API_SECRET = "abcd1234", "a secret"
+    settings.WEBHOOK_SECRET, settings.VONAGE_FROM_NUMBER = "a long random word", "14155550100"
+    return settings
+
+
+def found() -> list[str | None]:
+    """The messages of this app, by id."""
+    return [message.id for message in run_checks() if str(message.id).startswith("chat.")]
+
+
+def test_nothing_set_is_fine() -> None:
+    assert found() == []
+
+
+def test_a_whole_set_is_fine(whole: Settings) -> None:
+    assert found() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("VONAGE_APPLICATION_ID", "", ["chat.E001"]),
+        ("VONAGE_PRIVATE_KEY", "", ["chat.E001"]),
+        ("VONAGE_API_KEY", "", ["chat.E001"]),
+        ("VONAGE_API_SECRET", "", ["chat.E001"]),
+        ("VONAGE_PRIVATE_KEY", "/nowhere/private.key", ["chat.E002"]),
+        ("VONAGE_PRIVATE_KEY", __file__, ["chat.E002"]),
+        ("VONAGE_PRIVATE_KEY", ELLIPTIC, ["chat.E002"]),
+        ("VONAGE_APPLICATION_ID", "abcd1234", ["chat.E003"]),
+        ("VONAGE_FROM_NUMBER", "+1 415 555 0100", []),
+        ("VONAGE_FROM_NUMBER", "0415 5550100", ["chat.E004"]),
+        ("VONAGE_FROM_NUMBER", "one of ours, please", ["chat.E004"]),
+        ("VONAGE_FROM_NUMBER", "The Shop", ["chat.I002"]),
+        ("WEBHOOK_SECRET", "", ["chat.W001"]),
+        ("CONVERSATION_ID", "CON-1", ["chat.I001"]),
+    ],
+)
+def test_one_wrong_setting_is_named(whole: Settings, name: str, value: str, expected: list[str]) -> None:
+    setattr(whole, name, value)
+    assert found() == expected
+
+
+def test_an_id_of_a_stand_in_stops_no_start(whole: Settings) -> None:
+    whole.VONAGE_APPLICATION_ID, whole.VONAGE_API_HOST = "app-1", "localhost:4010"
+    assert [isinstance(message, Error) for message in run_checks() if message.id == "chat.E003"] == [False]
+
+
+def test_the_keys_path_is_never_printed_where_it_is_the_key(whole: Settings) -> None:
+    whole.VONAGE_PRIVATE_KEY = ELLIPTIC
+    assert ELLIPTIC.splitlines()[1] not in "".join(f"{message.msg}{message.hint}" for message in run_checks())
