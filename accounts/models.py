@@ -1,5 +1,6 @@
 """Users in their roles, and the API clients' keys."""
 
+import unicodedata
 import uuid
 import zoneinfo
 from typing import Any
@@ -27,6 +28,12 @@ def check_time_zone(name: str) -> None:
         )
 
 
+def check_one_line(text: str) -> None:
+    """Raise ValidationError where `text` has a line break or another control character: it goes into mail headers."""
+    if any(unicodedata.category(character) in {"Cc", "Zl", "Zp"} for character in text):
+        raise ValidationError(_("Write it in one line, without control characters."), code="not_one_line")
+
+
 class User(AbstractUser):
     """A person: customer, agent or staff. The role is a permission, never a name.
 
@@ -35,7 +42,9 @@ class User(AbstractUser):
 
     public_id = models.CharField(_("id"), max_length=40, unique=True, default=new_user_id, editable=False)
     provider_id = models.CharField(_("Vonage id"), max_length=100, unique=True, null=True, blank=True, editable=False)
-    name = models.CharField(_("name"), max_length=150, blank=True, help_text=_("As we address them in mails and chats."))
+    name = models.CharField(
+        _("name"), max_length=150, blank=True, validators=[check_one_line], help_text=_("As we address them in mails and chats.")
+    )
     phone = models.CharField(_("phone"), max_length=32, blank=True)
     on_duty = models.BooleanField(
         _("on duty"),

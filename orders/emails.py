@@ -42,10 +42,10 @@ def recipient(customer: User) -> str:
     if settings.SENDINBLUE_TO_EMAIL:
         return formataddr((settings.SENDINBLUE_TO_NAME, settings.SENDINBLUE_TO_EMAIL))
     if not customer.email:
-        raise BackendError(
-            f"{customer.display_name} has no mail address. Add one to the customer, then press “Resend”.", code="no_address", permanent=True
-        )
-    return formataddr((customer.display_name, customer.email))
+        told = _("%(name)s has no mail address. Add one to the customer, then press “Resend”.") % {"name": customer.display_name}
+        raise BackendError(told, code="no_address", permanent=True)
+    # A line break in a name that came past the forms would end the header.
+    return formataddr((" ".join(customer.display_name.split()), customer.email))
 
 
 def confirmation(order: Order, *, url: str, idempotency_key: uuid.UUID) -> OrderMail:

@@ -30,11 +30,10 @@ def check_digits(amount: Decimal, currency: str) -> None:
     """Raise ValidationError where `amount` has more digits than `currency` knows (JPY none, EUR two, KWD three)."""
     if amount != rounded(amount, currency):
         digits = get_currency_precision(currency)
-        raise ValidationError(
-            _("%(currency)s has %(digits)d digits after the point."),
-            code="too_many_digits",
-            params={"currency": currency, "digits": digits},
-        )
+        rule = _("%(currency)s is written with %(digits)d digits after the point.")
+        rule_of_whole_ones = _("%(currency)s is written without digits after the point.")
+        told = {"currency": currency, "digits": digits}
+        raise ValidationError(rule if digits else rule_of_whole_ones, code="too_many_digits", params=told)
 
 
 def rounded(amount: Decimal, currency: str) -> Decimal:

@@ -161,7 +161,7 @@ def test_a_new_order_is_placed_unless_the_clerk_says_otherwise(desk: Client) -> 
 
 def test_yen_have_no_digits_after_the_point(desk: Client, alice: User) -> None:
     response = desk.post(ADD, typed(desk, ADD, ("Widget", "1", "4.99"), customer=alice.pk, currency="JPY"))
-    assert line_errors(response) == [{"unit_price": ["JPY has 0 digits after the point."]}]
+    assert line_errors(response) == [{"unit_price": ["JPY is written without digits after the point."]}]
     assert not Order.objects.exists()
 
 
