@@ -160,6 +160,12 @@ def test_somebody_at_vonages_side_writes(vonage: VonageTwin, api: Api, events: s
     assert api.get(events)["_embedded"][-1]["body"] == {"message_type": "text", "text": "How can I help?"}
 
 
+def test_another_version_of_an_order_is_no_double(vonage: VonageTwin, api: Api, events: str) -> None:
+    for version in (1, 2):
+        api.post(events, {**ORDER, "body": {"id": 1002, "version": version}})
+    assert vonage.doubled_events() == {}
+
+
 def test_the_same_order_twice_is_counted_as_doubled(vonage: VonageTwin, api: Api, events: str) -> None:
     api.post(events, ORDER)
     api.post(events, ORDER)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import requests
-from vonage import Vonage
+from vonage import Auth, Vonage
 from vonage_messages import Sms  # type: ignore[import-untyped]  # the package has no types
 from vonage_sms import SmsMessage  # type: ignore[import-untyped]
 from vonage_sms.errors import SmsError  # type: ignore[import-untyped]
@@ -108,6 +108,36 @@ def test_what_is_wrong_with_an_sms_is_in_its_status(
     form = {"api_key": vonage.api_key, "api_secret": vonage.api_secret, "to": AGENT, "from": "Shop", "text": "Hello", **change}
     answer = http.post(f"{vonage.origin}/sms/json", data=form)
     assert (answer.status_code, answer.json()["messages"][0]["status"]) == (200, status)
+
+
+def test_an_inbound_sms_is_posted(vonage: VonageTwin, receiver: Receiver) -> None:
+    vonage.turn(sms_url=receiver.url)
+    vonage.actions()["receive_sms"](to=OURS, sender=CUSTOMER, text="Where is it?")
+    vonage.webhooks.wait_until_sent()
+    assert [(item["msisdn"], item["text"], "sig" in item) for item in heard(receiver)] == [(CUSTOMER, "Where is it?", False)]
+
+
+def test_an_inbound_sms_may_come_by_get(vonage: VonageTwin, receiver: Receiver) -> None:
+    vonage.turn(sms_url=receiver.url)
+    vonage.actions()["receive_sms"](to=OURS, sender=CUSTOMER, text="Where is it?", method="GET")
+    vonage.webhooks.wait_until_sent()
+    assert (receiver.requests[0].method, receiver.requests[0].query["msisdn"]) == ("GET", CUSTOMER)
+
+
+def test_a_long_inbound_sms_comes_in_parts(vonage: VonageTwin, receiver: Receiver) -> None:
+    vonage.turn(sms_url=receiver.url)
+    vonage.actions()["receive_sms"](to=OURS, sender=CUSTOMER, text="word " * 40)
+    vonage.webhooks.wait_until_sent()
+    parts = heard(receiver)
+    assert ("".join(item["text"] for item in parts), [item["concat-part"] for item in parts]) == ("word " * 40, ["1", "2"])
+
+
+def test_a_signed_inbound_sms_passes_the_packages_check(vonage: VonageTwin, receiver: Receiver) -> None:
+    vonage.turn(sms_url=receiver.url)
+    vonage.actions()["receive_sms"](to=OURS, sender=CUSTOMER, text="Where & when = ?", signed=True)
+    vonage.webhooks.wait_until_sent()
+    auth = Auth(api_key=vonage.api_key, signature_secret=vonage.signature_secret)
+    assert auth.check_signature(heard(receiver)[0]) is True
 
 
 # Voice

@@ -48,7 +48,8 @@ class VonageDials:
     `rate_per_second` caps all calls together (429). `duplicate_name_status` is 409 on v1, was 400 before.
     `rtc_url` overrides the application's RTC URL; `rtc_cid` names the conversation `cid` instead of `conversation_id`.
     `signature`, `rtc_signature`: valid, none, wrong_secret, wrong_hash, old.
-    `sms_status` is the SMS API's outcome, for everybody or {"4477…": "7"}; `text_statuses` become of a text sent by Messages.
+    `sms_url` gets the SMS API's inbound texts; `sms_status` is its outcome, for everybody or {"4477…": "7"}.
+    `text_statuses` become of a text that was sent by the Messages API.
     `call_statuses` become of a call; with `answer_calls` False it rings until `progress_call`.
     `session_error` (system:error:permission ...) is what a browser's Client SDK is told instead of session:success.
     """
@@ -63,6 +64,7 @@ class VonageDials:
     rtc_signature: str = "none"
     signature: str = "valid"
     sms_status: str | dict[str, str] = "0"
+    sms_url: str = ""
     text_statuses: list[str] = field(default_factory=lambda: ["submitted", "delivered"])
     call_statuses: list[str] = field(default_factory=lambda: ["started", "ringing", "answered", "completed"])
     answer_calls: bool = True
@@ -194,11 +196,13 @@ class VonageTwin(Twin):
                 if conversation_id in ("", conversation.id) and kind in ("", event.type)
             ]
 
-    def doubled_events(self, key: str = "id", kind: str = "custom:order-confirm-event") -> dict[str, int]:
-        """Value of body[key] -> how many events of that type have it, for those with more than one."""
+    def doubled_events(self, *keys: str, kind: str = "custom:order-confirm-event") -> dict[str, int]:
+        """What the body says under `keys` ("1002/1": id and version, unless other keys are given) -> how many events of that type
+        say so, for those that are there more than once."""
         counts: dict[str, int] = {}
         for event in self.events(kind=kind):
-            value = str(event["body"].get(key))
+            named = [event["body"][key] for key in keys or ("id", "version") if key in event["body"]]
+            value = "/".join(str(part) for part in named)
             counts[value] = counts.get(value, 0) + 1
         return {value: count for value, count in counts.items() if count > 1}
 
@@ -223,6 +227,7 @@ class VonageTwin(Twin):
             "say": self.say,
             "revoke_application": self.revoke_application,
             "receive_text": functools.partial(vonage_messages.receive_text, self),
+            "receive_sms": functools.partial(vonage_messages.receive_sms, self),
             "progress_call": functools.partial(vonage_voice.progress_call, self),
             "drop_sockets": self.sockets.drop,
             "fail_sessions": self.sockets.fail,

@@ -2,11 +2,14 @@
 
 import hashlib
 import hmac
+import json
 import math
+import textwrap
 import time
 import uuid
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from tests.twins import vonage_hooks
 from tests.twins import vonage_shapes as shapes
@@ -20,6 +23,8 @@ if TYPE_CHECKING:
 
 PHONE = r"[1-9]\d{6,14}"  # E.164 without +
 MAXIMUM_TEXT = 3200
+SMS_CHARACTERS = 160
+SIGNATURE_SECONDS = 300
 MESSAGE = {
     "channel": Rule(required=True, one_of=("sms",)),
     "message_type": Rule(required=True, one_of=("text",)),
@@ -156,7 +161,7 @@ def send_sms(twin: "VonageTwin", request: Request) -> Response:
     if status != "0":
         text = SMS_ERRORS.get(status, "Error")
         return json_response(200, {"message-count": "1", "messages": [{"status": status, "error-text": text}]})
-    parts = max(1, math.ceil(len(fields["text"]) / 160))
+    parts = max(1, math.ceil(len(fields["text"]) / SMS_CHARACTERS))
     known = {name: fields[name] for name in ("to", "text")}
     sent = Text(uuid.uuid4().hex[:16].upper(), "out", sender=fields["from"], api="sms", client_ref="", at=now(), **known)
     twin.texts.append(sent)
@@ -179,11 +184,50 @@ def _sms_status(twin: "VonageTwin", request: Request, fields: dict[str, Any]) ->
 
 
 def _is_signed(twin: "VonageTwin", fields: dict[str, Any]) -> bool:
+    is_recent = abs(time.time() - float(fields.get("timestamp", 0))) < SIGNATURE_SECONDS
+    return is_recent and hmac.compare_digest(_signature(twin, fields), str(fields["sig"]).lower())
+
+
+def _signature(twin: "VonageTwin", fields: dict[str, Any]) -> str:
     """The SMS API's own signature (not a JWT): HMAC over the sorted parameters, as "&name=value" with & and = replaced."""
-    signed = "".join(f"&{name}={str(value).replace('&', '_').replace('=', '_')}" for name, value in sorted(fields.items()) if name != "sig")
-    digest = hmac.new(twin.signature_secret.encode(), signed.encode(), hashlib.md5).hexdigest()
-    is_recent = abs(time.time() - float(fields.get("timestamp", 0))) < 300
-    return is_recent and hmac.compare_digest(digest, str(fields["sig"]).lower())
+    plain = {name: str(value).replace("&", "_").replace("=", "_") for name, value in fields.items() if name != "sig"}
+    signed = "".join(f"&{name}={plain[name]}" for name in sorted(plain))
+    return hmac.new(twin.signature_secret.encode(), signed.encode(), hashlib.md5).hexdigest()
+
+
+def receive_sms(twin: "VonageTwin", *, to: str, sender: str, text: str, method: str = "POST", signed: bool = False) -> dict[str, Any]:
+    """Somebody's phone sends us a text: the SMS API's inbound webhook to the dial `sms_url`, one for each part of a long text."""
+    received = Text(uuid.uuid4().hex[:16].upper(), "in", to=to, sender=sender, text=text, api="sms", client_ref="", at=now())
+    twin.texts.append(received)
+    parts = textwrap.wrap(text, SMS_CHARACTERS, drop_whitespace=False, break_on_hyphens=False) or [""]
+    for number, part in enumerate(parts, 1):
+        concat = {"concat": "true", "concat-ref": "7", "concat-total": str(len(parts)), "concat-part": str(number)}
+        fields = {
+            "msisdn": sender,
+            "to": to,
+            "messageId": received.id if number == 1 else uuid.uuid4().hex[:16].upper(),
+            "text": part,
+            "type": "text",
+            "keyword": text.partition(" ")[0].upper(),
+            "api-key": twin.api_key,
+            "message-timestamp": time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime()),
+            **(concat if len(parts) > 1 else {}),
+        }
+        if signed:
+            fields |= {"timestamp": str(int(time.time())), "nonce": uuid.uuid4().hex}
+            fields["sig"] = _signature(twin, fields)
+        _post_sms(twin, fields, method)
+    return received.as_json()
+
+
+def _post_sms(twin: "VonageTwin", fields: dict[str, str], method: str) -> None:
+    if not twin.dials.sms_url:
+        return
+    if method == "GET":
+        twin.send_hook(f"{twin.dials.sms_url}?{urlencode(fields)}", body=b"", headers={}, kind="sms", method="GET")
+    else:
+        headers = {"content-type": "application/json"}
+        twin.send_hook(twin.dials.sms_url, body=json.dumps(fields).encode(), headers=headers, kind="sms")
 
 
 ROUTES: list[Route["VonageTwin"]] = [
