@@ -161,7 +161,7 @@ BAD_USERS: list[Any] = [
     ("username=a%2Fb", FORM, (400, "username", "invalid")),
     ("username=" + "x" * 151, FORM, (400, "username", "max_length")),
     ("username=" + "x" * 10_240, FORM, (400, "username", "max_length")),
-    ("&".join(f"f{number}=1" for number in range(1001)), FORM, (400, None, "too_many_fields")),
+    ("&".join(f"f{number}=1" for number in range(5001)), FORM, (400, None, "too_many_fields")),
     ("username=" + "x" * 2_000_000, FORM, (413, None, "too_large")),
     ("{}", "application/json", (400, "username", "required")),
     ('{"username": null}', "application/json", (400, "username", "null")),
