@@ -71,13 +71,13 @@ class Ours:
 
     def is_key_of(self, application: JSON) -> bool:
         """Whether our private key is the application's. Raises KeyFileError."""
-        return self.has_key() and vonage_keys.are_same(vonage_keys.public_pem(self.key), _public_key(application))
+        return self.has_key() and vonage_keys.are_same(vonage_keys.public_pem(self.key), vonage_applications.public_key(application))
 
     def is_fresh_key_of(self, application: JSON) -> bool:
         """Whether a key that an earlier run left behind is the application's. Raises KeyFileError."""
         if INLINE in self.key or not self.fresh_file.exists():
             return False
-        return vonage_keys.are_same(vonage_keys.public_pem(str(self.fresh_file)), _public_key(application))
+        return vonage_keys.are_same(vonage_keys.public_pem(str(self.fresh_file)), vonage_applications.public_key(application))
 
 
 def plan(public_url: str, *, name: str, env_file: Path, wants_new_key: bool) -> list[Step]:
@@ -197,7 +197,7 @@ def _create(ours: Ours, fields: JSON) -> None:
     if not isinstance(made.get("id"), str):
         raise BackendError("Vonage did not say the new application's id.", code="no_id", unknown=True)
     dotenv.add(ours.env_file, {"NEXMO_APPLICATION_ID": made["id"]})
-    if not vonage_keys.are_same(public_key, _public_key(made)):
+    if not vonage_keys.are_same(public_key, vonage_applications.public_key(made)):
         sentence = f"Vonage made the application {made['id']} with another key than ours. Run this again with --new-key."
         raise BackendError(sentence, code="other_key", permanent=True)
 
@@ -211,7 +211,7 @@ def _update(ours: Ours, found: JSON, merged: JSON, noted: dict[str, str]) -> Non
 
 def _give_key(found: JSON, public_key: str) -> None:
     made = vonage_applications.update(str(found["id"]), _fields(found) | {"keys": {"public_key": public_key}})
-    if not vonage_keys.are_same(public_key, _public_key(made)):
+    if not vonage_keys.are_same(public_key, vonage_applications.public_key(made)):
         raise BackendError("Vonage kept the application's old key. Replace it in the dashboard.", code="other_key", permanent=True)
 
 
@@ -226,11 +226,6 @@ def _merged(present: Any, wanted: JSON) -> JSON:
     for name, value in wanted.items():
         base[name] = _merged(base.get(name), value) if isinstance(value, dict) else value
     return base
-
-
-def _public_key(application: JSON) -> str:
-    keys = application.get("keys")
-    return str(keys.get("public_key") or "") if isinstance(keys, dict) else ""
 
 
 def _key_is_lost(ours: Ours, found: JSON) -> str:

@@ -60,6 +60,12 @@ def everything() -> Iterator[JSON]:
         number += 1
 
 
+def public_key(application: JSON) -> str:
+    """The PEM of an application's public key; "" where it has none."""
+    keys = application.get("keys")
+    return str(keys.get("public_key") or "") if isinstance(keys, dict) else ""
+
+
 def create(fields: JSON) -> JSON:
     """A new application. Raises BackendError: `unknown` where it may have been made all the same."""
     return _ask("POST", "/v2/applications", fields)
