@@ -17,7 +17,7 @@ test: $(VENV)/development
 	$(BIN)/python -m pytest
 
 test-scaled: $(VENV)/development
-	$(BIN)/python -m tests.services -- $(BIN)/python -m pytest
+	$(BIN)/python -m tests.services -- $(BIN)/python -m pytest -m "not e2e"
 
 lint: $(VENV)/development
 	$(BIN)/ruff check --quiet .

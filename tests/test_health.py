@@ -23,9 +23,15 @@ def test_the_probe_of_the_process_needs_no_database(client: Client) -> None:
     assert client.get("/healthz").json() == {"status": "ok"}
 
 
-def test_readiness_says_that_nobody_works(client: Client, db: None) -> None:
+def test_readiness_says_that_nobody_works(client: Client, db: None, settings: Settings) -> None:
+    settings.REDIS_URL = ""
     WorkerBeat.objects.create(name="gone", beat_at=timezone.now() - timedelta(minutes=5))
     assert client.get("/readyz").json() == {"status": "ok", "database": "ok", "worker": "none", "bus": "not set"}
+
+
+def test_readiness_says_that_the_bus_is_away(client: Client, db: None, settings: Settings) -> None:
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    assert client.get("/readyz").json()["bus"] == "away"
 
 
 def test_readiness_sees_a_worker_that_beats(client: Client, db: None) -> None:
