@@ -12,10 +12,6 @@ from django.core.checks import CheckMessage, Error, Info, Warning, register
 from chat.backends.vonage_tokens import KeyFileError, load_key
 
 VONAGES_OWN_HOSTS = re.compile(r"(.+\.)?(nexmo|vonage)\.com(:\d+)?")
-# E.164 without its plus: https://developer.vonage.com/en/voice/voice-api/concepts/numbers
-NUMBER = re.compile(r"\+?[1-9]\d{6,14}")
-# Who a text may come from where there is no number: https://developer.vonage.com/en/messaging/sms/guides/custom-sender-id
-SENDER_NAME = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9 ]{3,11}")
 
 
 @register()
@@ -78,17 +74,3 @@ def vonage_application(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -
         hint = "It looks like 78d335fa-323d-0114-9c3d-d6f0d48968cf: Vonage's dashboard, Applications."
         return [kind(message, hint=hint, id="chat.E003")]
     return []
-
-
-@register()
-def vonage_number(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
-    """Texts and calls can come from it."""
-    written = settings.VONAGE_FROM_NUMBER
-    if not written or NUMBER.fullmatch(written.replace(" ", "")):
-        return []
-    if SENDER_NAME.fullmatch(written):
-        message = f"VONAGE_FROM_NUMBER is the name {written!r}: texts can come from it where the country allows names, calls can't."
-        return [Info(message, id="chat.I002")]
-    message = f"VONAGE_FROM_NUMBER is {written!r}, which is no phone number."
-    hint = "Write the number with its country code, such as 14155550100, or a sender's name of 3 to 11 letters and digits for texts only."
-    return [Error(message, hint=hint, id="chat.E004")]
