@@ -4,7 +4,6 @@
 them read and write in this one conversation and delete nothing (https://developer.vonage.com/en/conversation/guides/jwt-acl).
 """
 
-import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,10 +43,8 @@ def mint_for(member: Member, *, seconds: int = DEFAULT_SECONDS) -> ClientToken:
         raise NoTokenError("The conversation is not at Vonage yet. Ask again in a moment.", code="not_mirrored_yet")
     name = names.of_user(user)
     claims = {"sub": name, "acl": {"paths": acl(conversation.provider_id, user.provider_id)}}
-    seconds = min(seconds, vonage_tokens.LONGEST_SECONDS)
-    expires_at = int(time.time()) + seconds
     try:
-        token = vonage_tokens.mint(claims, seconds=seconds)
+        token, expires_at = vonage_tokens.mint(claims, seconds=seconds)
     except KeyFileError as error:
         raise NoTokenError(f"Vonage's private key can't be used. {error}", code="not_configured") from None
     return ClientToken(token, expires_at, name, conversation.provider_id)

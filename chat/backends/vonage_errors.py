@@ -76,9 +76,7 @@ def error_of(status: int, headers: Mapping[str, str], document: Any) -> BackendE
         return RefusedForGoodError(message, code=code, permanent=True)
     if status >= 500:
         return BackendError(message, code=code, unknown=True, retry_after=retry_after(headers))
-    # A redirect (3xx) is never followed; whatever else is 4xx is wrong with this one request and stays wrong.
-    is_permanent = 400 <= status < 500 and status not in PASSING_STATUSES and code != "paginator-builder:error:invalid-cursor"
-    return BackendError(message, code=code, permanent=is_permanent)
+    return BackendError(message, code=code, permanent=_stays_wrong(status, code, document))
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
@@ -88,6 +86,12 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
         if seconds is not None:
             return min(max(seconds, 0.0), LONGEST_WAIT_SECONDS)
     return None
+
+
+def _stays_wrong(status: int, code: str, document: Any) -> bool:
+    """Whether it is this one request that is wrong. A redirect is never followed, and a body that was cut tells nothing for sure."""
+    is_ours = 400 <= status < 500 and status not in PASSING_STATUSES and isinstance(document, dict)
+    return is_ours and code != "paginator-builder:error:invalid-cursor"
 
 
 def _seconds(value: str) -> float | None:

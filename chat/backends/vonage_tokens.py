@@ -50,16 +50,15 @@ def load_key(setting: str) -> RSAPrivateKey:
     return key
 
 
-def mint(claims: dict[str, Any], *, seconds: int) -> str:
-    """A token of our application with these claims, good for `seconds` (a day at most). Raises KeyFileError."""
+def mint(claims: dict[str, Any], *, seconds: int) -> tuple[str, int]:
+    """A token of our application with these claims, good for `seconds` (a day at most), and its end in seconds since 1970.
+
+    Raises KeyFileError.
+    """
     now = int(time.time())
-    common = {
-        "application_id": settings.VONAGE_APPLICATION_ID,
-        "iat": now,
-        "exp": now + min(seconds, LONGEST_SECONDS),
-        "jti": str(uuid.uuid4()),
-    }
-    return jwt.encode(claims | common, load_key(settings.VONAGE_PRIVATE_KEY), algorithm="RS256")
+    ends_at = now + min(seconds, LONGEST_SECONDS)
+    common = {"application_id": settings.VONAGE_APPLICATION_ID, "iat": now, "exp": ends_at, "jti": str(uuid.uuid4())}
+    return jwt.encode(claims | common, load_key(settings.VONAGE_PRIVATE_KEY), algorithm="RS256"), ends_at
 
 
 class ServerToken:
@@ -74,8 +73,8 @@ class ServerToken:
         made_for = (settings.VONAGE_APPLICATION_ID, settings.VONAGE_PRIVATE_KEY)
         with self._lock:
             if not self._token or made_for != self._made_for or time.time() >= self._good_until:
-                self._token, self._made_for = mint({}, seconds=SERVER_SECONDS), made_for
-                self._good_until = time.time() + SERVER_SECONDS - RENEW_BEFORE_SECONDS
+                self._token, ends_at = mint({}, seconds=SERVER_SECONDS)
+                self._made_for, self._good_until = made_for, ends_at - RENEW_BEFORE_SECONDS
             return self._token
 
     def forget(self, token: str) -> None:

@@ -166,10 +166,13 @@ def test_the_token_writes_into_its_own_conversation(ask: Ask, conversation: Conv
     assert ask("POST", f"/conversations/{conversation.provider_id}/events", event) == 201
 
 
-def test_the_token_deletes_nothing(ask: Ask, conversation: Conversation, alice: User) -> None:
+def test_the_token_deletes_nothing(ask: Ask, conversation: Conversation, alice: User, vonage: VonageTwin) -> None:
     own = f"/conversations/{conversation.provider_id}"
     alice.refresh_from_db()
-    assert [ask("DELETE", path) for path in (own, f"{own}/events/1", f"/users/{alice.provider_id}")] == [403] * 3
+    event = {"type": "message", "from": Member.objects.get(user=alice).provider_id, "body": {"message_type": "text", "text": "Hello"}}
+    ask("POST", f"{own}/events", event)
+    message = vonage.events(kind="message")[0]["id"]
+    assert [ask("DELETE", path) for path in (own, f"{own}/events/{message}", f"/users/{alice.provider_id}")] == [403] * 3
 
 
 def test_the_token_opens_nobody_elses_conversation(ask: Ask, bob: User, vonage: VonageTwin) -> None:

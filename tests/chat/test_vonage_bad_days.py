@@ -11,7 +11,7 @@ from accounts.models import User
 from chat import conversations
 from chat.backends import vonage_client
 from chat.backends.vonage_tokens import server_token
-from chat.models import Event, MirroredEvent, MirrorRefusal
+from chat.models import Event, Member, MirroredEvent, MirrorRefusal
 from chat.outbox import State
 from orders.models import Order
 from tests.chat.vonage_side import calls, member_of, order_told, own_ids, row_of, vonage_side, work, work_again
@@ -86,6 +86,51 @@ def test_a_passing_fault_of_a_message_loses_and_doubles_nothing(vonage: VonageTw
     work()
     wait_over(vonage)
     assert [event["body"]["text"] for event in vonage.events(kind="message")] == ["Yes", "Yes"]
+
+
+def test_the_same_words_of_somebody_else_are_not_taken_for_ours(vonage: VonageTwin, alice: User, agent: User) -> None:
+    conversation = conversations.open_for(alice)
+    conversations.join(conversation, agent)
+    work()
+    vonage.faults.set("vonage.create_event", {"fault": "reset"} | ONCE)
+    conversations.send_text(member_of(alice, conversation), "Yes")
+    work()
+    vonage.say(next(iter(vonage.store.conversations)), f"order-support-{agent.public_id}", "Yes")
+    work_again()
+    assert len(vonage.events(kind="message")) == 2
+
+
+def test_words_that_came_in_from_vonage_are_not_taken_for_ours(vonage: VonageTwin, alice: User) -> None:
+    member = member_of(alice, conversations.open_for(alice))
+    work()
+    vonage.faults.set("vonage.create_event", {"fault": "reset"} | ONCE)
+    conversations.send_text(member, "Yes")
+    work()
+    said = vonage.say(next(iter(vonage.store.conversations)), f"order-support-{alice.public_id}", "Yes")
+    body: dict[str, object] = {"message_type": "text", "text": "Yes"}
+    conversations.add_event(member.conversation, "message", body, sender=member, provider_id=str(said["id"]))
+    work_again()
+    assert len(vonage.events(kind="message")) == 2
+
+
+def test_an_error_whose_body_was_cut_is_not_taken_for_final(vonage: VonageTwin, alice: User) -> None:
+    vonage.faults.set("vonage.create_user", {"fault": "lost_reply"} | ONCE, {"fault": "cut_json"} | ONCE)
+    event = order_told(alice)
+    for _attempt in range(3):
+        work_again()
+    assert (row_of(event).state, len(vonage.store.users)) == (State.DONE, 1)
+
+
+def test_a_membership_that_ended_is_not_taken_for_the_joined_one(vonage: VonageTwin, alice: User) -> None:
+    vonage.faults.set("vonage.create_member", {"fault": "lost_reply"} | ONCE)
+    order_told(alice)
+    work()
+    conversation, person = next(iter(vonage.store.conversations.values())), next(iter(vonage.store.users.values()))
+    joined = next(iter(conversation.members))
+    fields = {"channel": {"type": "phone"}}
+    vonage.store.add_member(conversation, person, state="JOINED", fields=fields, by=None).state = "LEFT"
+    work_again()
+    assert Member.objects.get().provider_id == joined
 
 
 def test_the_number_of_an_event_whose_reply_was_lost_is_found_out(vonage: VonageTwin, alice: User) -> None:

@@ -15,6 +15,8 @@ from django.conf import settings as django_settings
 from pytest_django import Settings
 
 from chat.backends import circuit, vonage_client, vonage_errors, vonage_tokens
+from chat.backends.base import Copy
+from chat.backends.vonage import VonageMirror
 from chat.backends.vonage_tokens import KeyFileError, load_key, server_token
 from chat.outbox import BackendError
 from tests.chat.vonage_side import vonage_side
@@ -169,12 +171,21 @@ def test_no_wait_is_read_where_none_is_said(headers: dict[str, str]) -> None:
     assert vonage_errors.retry_after(headers) is None
 
 
-@pytest.mark.parametrize(
-    "document", [None, [], "text", {"code": 7}, {"code": None, "invalid_parameters": "x"}, {"invalid_parameters": [1]}]
-)
+@pytest.mark.parametrize("document", [{"code": 7}, {"code": None, "invalid_parameters": "x"}, {"invalid_parameters": [1]}])
 def test_an_error_of_any_shape_has_a_code_and_a_sentence(document: object) -> None:
     error = vonage_errors.error_of(400, {}, document)
     assert (error.code, str(error), error.permanent) == ("http:400", "Vonage: 400.", True)
+
+
+@pytest.mark.parametrize("document", [None, [], "text"])
+def test_an_error_that_can_t_be_read_is_not_taken_for_final(document: object) -> None:
+    assert not vonage_errors.error_of(400, {}, document).permanent
+
+
+def test_another_application_gets_another_token(vonage: VonageTwin, settings: Settings) -> None:
+    first = server_token.get()
+    settings.VONAGE_APPLICATION_ID = "another"
+    assert server_token.get() != first
 
 
 def test_a_circuit_lets_one_call_through_in_each_pause(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -197,6 +208,17 @@ def test_a_circuit_closes_with_the_first_success() -> None:
         door.failed()
     door.succeeded()
     door.check()
+
+
+def test_what_was_made_at_vonage_can_be_deleted_and_deleted_again(vonage: VonageTwin) -> None:
+    mirror = VonageMirror()
+    user, conversation = mirror.create_user("somebody", display_name=""), mirror.create_conversation("some", display_name="")
+    event = mirror.add_event(conversation, Copy("CON-1/7", "custom:some-event", {"id": 7}, None))
+    for _time in range(2):
+        mirror.delete_event(conversation, event)
+        mirror.delete_conversation(conversation)
+        mirror.delete_user(user)
+    assert (vonage.store.users, vonage.store.conversations) == ({}, {})
 
 
 def test_a_call_costs_less_than_five_milliseconds_of_cpu(vonage: VonageTwin) -> None:
