@@ -36,14 +36,13 @@ def receive(payload: JSON, *, jti: str = "") -> bool:
     `payload`: {"type", "id", "conversation_id" or "cid", "from"?, "body", "_embedded"?}, free of NUL and lone surrogates.
     Twice is once: the key is Vonage's conversation and number, and a `jti` counts once however often it comes.
     """
-    kind, conversation_id, event_id = (_text(payload, name) for name in ("type", "conversation_id", "id"))
-    conversation_id = _text(payload, "cid") or conversation_id
+    kind, conversation_id, event_id = (text_of(payload, name) for name in ("type", "conversation_id", "id"))
+    conversation_id = text_of(payload, "cid") or conversation_id
     is_kept = kind in MESSAGES or kind.startswith("custom:")
     if not (is_kept and conversation_id and event_id):
         return False
     with transaction.atomic():
-        if jti:
-            _use(jti)
+        use(jti)
         values = {"type": kind, "payload": payload}
         _receipt, is_new = WebhookReceipt.objects.get_or_create(
             provider_conversation_id=conversation_id, provider_event_id=event_id, defaults=values
@@ -118,7 +117,7 @@ def _is_on_its_way(conversation: Conversation, sender: Member, text: str) -> boo
 def _sender(conversation: Conversation, receipt: WebhookReceipt) -> Member | None:
     """The member that Vonage names: by member id, else by the user it embeds. Only the customer and agents are ever members."""
     payload = receipt.payload
-    member = conversation.members.filter(provider_id=_text(payload, "from") or None).exclude(provider_id=None).first()
+    member = conversation.members.filter(provider_id=text_of(payload, "from") or None).exclude(provider_id=None).first()
     if member:
         return member
     person = _person(payload)
@@ -132,8 +131,8 @@ def _person(payload: JSON) -> User | None:
     named = embedded.get("from_user") if isinstance(embedded, dict) else None
     if not isinstance(named, dict):
         return None
-    known = User.objects.filter(provider_id=_text(named, "id") or None, is_active=True).exclude(provider_id=None).first()
-    return known or User.objects.filter(public_id=names.public_id(_text(named, "name")), is_active=True).first()
+    known = User.objects.filter(provider_id=text_of(named, "id") or None, is_active=True).exclude(provider_id=None).first()
+    return known or User.objects.filter(public_id=names.public_id(text_of(named, "name")), is_active=True).first()
 
 
 def _body(receipt: WebhookReceipt) -> JSON:
@@ -141,7 +140,7 @@ def _body(receipt: WebhookReceipt) -> JSON:
     return body if isinstance(body, dict) else {}
 
 
-def _text(values: JSON, name: str) -> str:
+def text_of(values: JSON, name: str) -> str:
     """A text or a number as text; "" for anything else and for what is longer than an id."""
     value = values.get(name)
     if isinstance(value, bool) or not isinstance(value, str | int):
@@ -149,7 +148,10 @@ def _text(values: JSON, name: str) -> str:
     return str(value) if len(str(value)) <= 100 else ""
 
 
-def _use(jti: str) -> None:
+def use(jti: str) -> None:
+    """Take a signature's `jti` ("" where there is none) once. Raises ReplayedError."""
+    if not jti:
+        return
     UsedToken.objects.filter(used_at__lt=timezone.now() - USED_TOKENS_KEPT).delete()
     try:
         with transaction.atomic():

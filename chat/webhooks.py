@@ -1,8 +1,12 @@
-"""Vonage's RTC webhooks: who sent it, is it whole, store it, answer. What it means is the worker's business (`chat/incoming.py`)."""
+"""Vonage's webhooks: who sent it, is it whole, store it, answer. What it means is the worker's business (`chat/incoming.py`).
+
+Events of conversations are here, calls and texts in `chat/voice_webhooks.py`.
+"""
 
 import json
 import logging
 import math
+from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
@@ -19,6 +23,7 @@ logger = logging.getLogger(__name__)
 
 # A custom event's body has 4096 bytes, a message a few thousand characters; nothing of Vonage's comes near this.
 MOST_BYTES = 128 * 1024
+HandOn = Callable[[HttpRequest, str], HttpResponse]
 
 
 class NotGenuineError(Exception):
@@ -32,13 +37,17 @@ class NotGenuineError(Exception):
 @csrf_exempt
 def rtc(request: HttpRequest, secret: str = "") -> HttpResponse:
     """An event of a conversation. 200 also for what we don't know or have already, so that Vonage does not send it again."""
-    if request.method != "POST":
-        return _refused("Webhooks are posted.", status=405, Allow="POST")
+    return take(request, secret, _take_event)
+
+
+def take(request: HttpRequest, secret: str, hand_on: HandOn, *, methods: tuple[str, ...] = ("POST",)) -> HttpResponse:
+    """Check what every webhook must pass, hand the request and its signature's `jti` on, and answer as Vonage understands it."""
+    if request.method not in methods:
+        return _refused(f"This webhook takes {' and '.join(methods)}.", status=405, Allow=", ".join(methods))
     try:
         if int(request.META.get("CONTENT_LENGTH") or 0) > MOST_BYTES:
             return _refused("This is too long for a webhook.", status=413)
-        jti = check_sender(request, secret=secret)
-        incoming.receive(read_object(request.body), jti=jti)
+        return hand_on(request, check_sender(request, secret=secret))
     except NotGenuineError as error:
         return _refused(str(error), status=error.status)
     except incoming.ReplayedError:
@@ -48,6 +57,10 @@ def rtc(request: HttpRequest, secret: str = "") -> HttpResponse:
     except DatabaseError:
         # 5xx makes Vonage send it again.
         return _refused("It can't be stored now.", status=503)
+
+
+def _take_event(request: HttpRequest, jti: str) -> HttpResponse:
+    incoming.receive(read_object(request.body), jti=jti)
     return HttpResponse()
 
 
