@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 TIMEOUT_SECONDS = 10
 
 circuit = Circuit("Vonage")
+# Another host, which may be down by itself.
+rest_circuit = Circuit("Vonage's SMS API")
 _of_thread = threading.local()
 
 
@@ -36,7 +38,7 @@ def call(method: str, path: str, params: dict[str, Any] | None = None) -> dict[s
     if vonage_errors.is_bad_token(reply.status, reply.document):
         server_token.forget(token)
         reply = _send(method, path, params)
-    _tell_circuit(reply)
+    _tell(circuit, reply)
     if not 200 <= reply.status < 300:
         raise vonage_errors.error_of(reply.status, reply.headers, reply.document)
     if reply.status == 204:
@@ -46,11 +48,31 @@ def call(method: str, path: str, params: dict[str, Any] | None = None) -> dict[s
     return reply.document
 
 
+def post_form(path: str, form: dict[str, Any]) -> dict[str, Any]:
+    """Post one form to VONAGE_REST_HOST with the account's key and secret, and return the JSON object of a 2xx.
+
+    Raises BackendError in all other cases; `unknown` where the work may have been done.
+    """
+    rest_circuit.check()
+    try:
+        reply = _rest().send_form(path, form)
+    except requests.RequestException as error:
+        rest_circuit.failed()
+        raise _lost(error, settings.VONAGE_REST_HOST) from None
+    _tell(rest_circuit, reply)
+    if not 200 <= reply.status < 300:
+        raise vonage_errors.error_of(reply.status, reply.headers, reply.document)
+    if not isinstance(reply.document, dict):
+        raise BackendError(f"Vonage: {reply.status}, but the reply can't be read.", code="unreadable_reply", unknown=True)
+    return reply.document
+
+
 def close() -> None:
-    """Close this thread's connection."""
-    http: Http | None = _of_thread.__dict__.pop("http", None)
-    if http:
-        http.close()
+    """Close this thread's connections."""
+    for name in ("http", "rest"):
+        http: Http | None = _of_thread.__dict__.pop(name, None)
+        if http:
+            http.close()
 
 
 def _send(method: str, path: str, params: dict[str, Any] | None) -> "Reply":
@@ -58,7 +80,7 @@ def _send(method: str, path: str, params: dict[str, Any] | None) -> "Reply":
         return _http().send(method, path, params)
     except requests.RequestException as error:
         circuit.failed()
-        raise _lost(error) from None
+        raise _lost(error, settings.VONAGE_API_HOST) from None
 
 
 def _http() -> "Http":
@@ -73,6 +95,20 @@ def _http() -> "Http":
     return http
 
 
+def _rest() -> "Http":
+    """This thread's client for forms, which go to another host and by another door."""
+    from chat.backends.vonage_http import Http  # noqa: PLC0415
+
+    made_for = (settings.VONAGE_REST_HOST, settings.VONAGE_API_KEY, settings.VONAGE_API_SECRET)
+    http: Http | None = getattr(_of_thread, "rest", None)
+    if http is None or made_for != _of_thread.rest_made_for:
+        if http:
+            http.close()
+        http = _of_thread.rest = Http(made_for[0], token=str, account=made_for[1:], timeout_seconds=TIMEOUT_SECONDS)
+        _of_thread.rest_made_for = made_for
+    return http
+
+
 def _token() -> str:
     try:
         return server_token.get()
@@ -80,18 +116,18 @@ def _token() -> str:
         raise BackendError(f"Vonage's private key can't be used. {error}", code="key_file") from None
 
 
-def _tell_circuit(reply: "Reply") -> None:
+def _tell(door: Circuit, reply: "Reply") -> None:
     if vonage_errors.is_too_many(reply.status, reply.document):
-        circuit.pause(vonage_errors.retry_after(reply.headers) or 1.0)
+        door.pause(vonage_errors.retry_after(reply.headers) or 1.0)
     elif reply.status >= 500 or vonage_errors.is_bad_token(reply.status, reply.document):
-        circuit.failed()
+        door.failed()
     else:
-        circuit.succeeded()
+        door.succeeded()
 
 
-def _lost(error: requests.RequestException) -> BackendError:
+def _lost(error: requests.RequestException, host: str) -> BackendError:
     """No whole reply came. Unless there was no connection at all, nobody knows whether the work was done."""
-    host, kind = settings.VONAGE_API_HOST, type(error).__name__
+    kind = type(error).__name__
     if isinstance(error, requests.exceptions.SSLError):
         return BackendError(f"Vonage: the certificate of {host} is not trusted, or TLS failed.", code="tls", unknown=True)
     # Even with no retries allowed, requests wraps what a GET met into "too many retries".

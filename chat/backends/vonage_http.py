@@ -5,7 +5,7 @@ Read in vonage_http_client 1.5.2, each with a test in tests/chat/test_vonage_cli
 - it waits for ever unless told otherwise, and takes whole seconds only;
 - it mints a token for each request: ours is handed in;
 - it logs whole bodies and headers on the logger "vonage": nothing below ERROR passes, and its parsing of replies is ours;
-- it keeps one mutable dict of headers: one client per thread (`chat/backends/vonage_client.py`);
+- it keeps one mutable dict of headers: one client per thread and kind of request (`chat/backends/vonage_client.py`);
 - requests would follow a redirect with our token, and prefer a password of ~/.netrc to it: neither happens here.
 """
 
@@ -35,8 +35,9 @@ class Reply:
 class _HandedIn(Auth):
     """Gives the package the token that `token` gives, instead of letting it make one."""
 
-    def __init__(self, token: Callable[[], str]) -> None:
-        super().__init__()
+    def __init__(self, token: Callable[[], str], account: tuple[str, str]) -> None:
+        # The signature secret stays out: with it the package would sign texts, and so that nobody can verify it.
+        super().__init__(api_key=account[0] or None, api_secret=account[1] or None)
         self._token = token
 
     def create_jwt_auth_string(self) -> bytes:
@@ -47,16 +48,21 @@ class _HandedIn(Auth):
 class Http(HttpClient):
     """One connection to Vonage, kept alive; for one thread. Raises requests' own errors, and never one for a status."""
 
-    def __init__(self, host: str, *, token: Callable[[], str], timeout_seconds: int) -> None:
+    def __init__(self, host: str, *, token: Callable[[], str], timeout_seconds: int, account: tuple[str, str] = ("", "")) -> None:
         limits = {"timeout": timeout_seconds, "pool_connections": 1, "pool_maxsize": 1, "max_retries": 0}
         options = HttpClientOptions(api_host=host, rest_host=host, **limits)
-        super().__init__(_HandedIn(token), options, sdk_version=version("vonage"))
+        super().__init__(_HandedIn(token, account), options, sdk_version=version("vonage"))
         self._session.auth = _unchanged
         self._session.request = partial(self._session.request, allow_redirects=False)
 
     def send(self, method: str, path: str, params: dict[str, Any] | None) -> Reply:
         """Send one request: `params` are a GET's query and otherwise the JSON body."""
         reply: Reply = self.make_request(method, self.api_host, path, params, "jwt", "query_params" if method == "GET" else "json")
+        return reply
+
+    def send_form(self, path: str, form: dict[str, Any]) -> Reply:
+        """Post one form as the account. Never on a client that sends JSON: its Content-Type would stay in the headers."""
+        reply: Reply = self.make_request("POST", self.rest_host, path, form, "basic", "form")
         return reply
 
     def close(self) -> None:
