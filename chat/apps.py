@@ -10,5 +10,6 @@ class ChatConfig(AppConfig):
     verbose_name = "Conversations"
 
     def ready(self) -> None:
-        """Register the checks and one more part of the admin, and hand the copying to the worker."""
-        from chat import admin_mirror, checks, incoming, mirror  # noqa: F401, PLC0415 - settings and models are ready only now
+        """Register the checks and the other parts of the admin, and hand copies, texts and calls to the worker."""
+        # Settings and models are ready only now.
+        from chat import admin_mirror, admin_phones, call_news, calls, checks, incoming, mirror, notices, phone_checks  # noqa: F401, PLC0415

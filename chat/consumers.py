@@ -144,6 +144,10 @@ class ConversationConsumer(Frames):
         if isinstance(sequence, int) and 0 <= sequence < 2**53:
             await self._see(sequence)
 
+    async def on_present(self, frame: dict[str, Any]) -> None:
+        """A person is at the page: they moved, touched or typed, which no scanner of mails does."""
+        await self._arrive()
+
     def _hear(self, hint: Hint) -> None:
         """Called on the event loop for each hint of the room."""
         self.begin(self._react(hint))
@@ -195,6 +199,10 @@ class ConversationConsumer(Frames):
         about = about if isinstance(about, int) and 0 < about < 2**53 else None
         event = conversations.send_text(self.me, body.get("text", ""), key=key, about=about)
         return shapes.event(event, self.me.conversation)
+
+    @database_sync_to_async
+    def _arrive(self) -> None:
+        conversations.arrive(self.me)
 
     @database_sync_to_async
     def _see(self, sequence: int) -> None:

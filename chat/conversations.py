@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from chat import backends, metrics
+from chat import backends, metrics, waiting
 from chat.hub import INBOX, Hint, hub
 from chat.models import JSON, Conversation, Event, Member, MirroredEvent
 
@@ -123,6 +123,14 @@ def check_text(text: object) -> None:
         raise RefusedError(_("The message holds characters that can't be sent."), code="bad_text")
 
 
+def arrive(member: Member) -> None:
+    """The customer is here, as a person and not as a mail scanner (docs/chat-protocol.md): the agents on duty are told, once."""
+    if member.is_customer:
+        with transaction.atomic():
+            # One arrival after the other, so that each sees what the others wrote.
+            waiting.begin(Conversation.objects.select_for_update().get(pk=member.conversation_id))
+
+
 def see(member: Member, sequence: int) -> bool:
     """Move the member's "seen" mark forward; False where it stood there or further already."""
     sequence = min(sequence, member.conversation.sequence)
@@ -159,6 +167,8 @@ def _note(conversation: Conversation, event: Event, sender: Member | None) -> No
         conversation.last_text = str(event.body.get("text", ""))[:200]
         from_customer = sender.user_id == conversation.customer_id
         conversation.waiting_since = (conversation.waiting_since or event.created_at) if from_customer else None
+        if from_customer:
+            waiting.begin(conversation)
     conversation.save(update_fields=["sequence", "last_event_at", "last_text", "waiting_since"])
     hint = Hint(kind="events", conversation=conversation.public_id, sequence=event.sequence)
 

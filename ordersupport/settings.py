@@ -43,6 +43,10 @@ VONAGE_SIGNATURE_SECRET = env.text("VONAGE_SIGNATURE_SECRET", "NEXMO_SIGNATURE_S
 VONAGE_WS_URL = env.url("VONAGE_WS_URL", default="wss://ws-us.vonage.com", schemes=("ws", "wss", "http", "https"))
 VONAGE_CLIENT_SDK_URL = env.text("VONAGE_CLIENT_SDK_URL")
 VONAGE_FROM_NUMBER = env.text("VONAGE_FROM_NUMBER")
+VONAGE_SMS_API = env.choice("VONAGE_SMS_API", options=("messages", "sms"))
+VONAGE_REST_HOST = env.host("VONAGE_REST_HOST", default="rest.nexmo.com")
+# Whoever holds a mailed link can ask for a call: where to is the shop's to say.
+VONAGE_CALL_PREFIXES = env.names("VONAGE_CALL_PREFIXES", default=[])
 WEBHOOK_SECRET = env.text("WEBHOOK_SECRET")
 CHAT_TRANSPORT = env.choice("CHAT_TRANSPORT", options=("socket", "client-sdk"))
 # The original guide: "for testing only". It decides nothing here; a check says so where it is set.
@@ -93,6 +97,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "accounts.middleware.own_time_zone",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]

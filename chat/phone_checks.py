@@ -1,0 +1,29 @@
+"""Settings of texts and calls that can't work, found before the first one (`manage.py check` and every start)."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.apps import AppConfig
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Warning, register
+
+from chat import backends, phones
+
+
+@register()
+def texts_and_calls(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """VONAGE_FROM_NUMBER and what it takes to use it."""
+    found: list[CheckMessage] = []
+    sender = settings.VONAGE_FROM_NUMBER
+    if not sender or not (settings.VONAGE_APPLICATION_ID and settings.VONAGE_PRIVATE_KEY):
+        return found
+    if not phones.number(f"+{sender.removeprefix('+')}"):
+        hint = "Write one of your Vonage numbers with its country code, such as +46 70 555 01 20. SMS may come from a name, calls can't."
+        found.append(Warning("VONAGE_FROM_NUMBER is no phone number, so nobody can be called.", hint=hint, id="chat.W010"))
+    if settings.VONAGE_SMS_API == "sms" and not (settings.VONAGE_API_KEY and settings.VONAGE_API_SECRET):
+        hint = "Set NEXMO_API_KEY and NEXMO_API_SECRET too, or VONAGE_SMS_API=messages, which uses the application's key."
+        found.append(Error("VONAGE_SMS_API is sms, which needs the account's key and secret.", hint=hint, id="chat.E010"))
+    if backends.phones().can_call and settings.PUBLIC_URL.startswith("http://localhost"):
+        hint = "Set PUBLIC_URL to the address that Vonage reaches this server by."
+        found.append(Warning("Vonage can't tell how calls go: PUBLIC_URL is this machine only.", hint=hint, id="chat.W011"))
+    return found

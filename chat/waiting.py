@@ -1,0 +1,49 @@
+"""That a customer waits: who is to be told of it, and when that begins anew.
+
+A waiting episode begins when a customer arrives (as a person, docs/chat-protocol.md) or writes and nobody has answered since; an agent's
+message ends it. So the number of the agents' last message names the episode, and a constraint makes each agent be told of it once.
+"""
+
+from datetime import timedelta
+
+from django.db import transaction
+from django.utils import timezone
+
+from chat import backends, outbox, phones
+from chat.models import Conversation, Event
+from chat.phone_models import Notice
+
+# Who answered this recently is probably still there, and is given a moment to see the next line before a text calls them.
+AROUND = timedelta(minutes=5)
+GRACE = timedelta(seconds=10)
+
+
+def begin(conversation: Conversation) -> None:
+    """Write a row for each agent on duty who has none in this episode; call it in the transaction that makes the customer wait."""
+    if not backends.phones().can_text:
+        return
+    agents = phones.on_duty()
+    if not agents:
+        return
+    answer = last_answer(conversation)
+    episode = answer.sequence if answer else 0
+    told = set(Notice.objects.filter(conversation=conversation, episode=episode).values_list("agent_id", flat=True))
+    due = outbox.clock() + (GRACE if answer and is_around(answer) else timedelta())
+    rows = [
+        Notice(conversation=conversation, agent=agent, episode=episode, next_attempt_at=due) for agent in agents if agent.pk not in told
+    ]
+    if rows:
+        # Two doors may get here at once: the constraint, not the look above, makes it once.
+        Notice.objects.bulk_create(rows, ignore_conflicts=True)
+        transaction.on_commit(outbox.wake)
+
+
+def last_answer(conversation: Conversation) -> Event | None:
+    """The last message that anybody but the customer wrote."""
+    messages = conversation.events.filter(type="message", from_member__isnull=False)
+    return messages.exclude(from_member__user=conversation.customer_id).order_by("-sequence").first()
+
+
+def is_around(answer: Event) -> bool:
+    """Whether its writer has probably not gone away yet."""
+    return timezone.now() - answer.created_at < AROUND
