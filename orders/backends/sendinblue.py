@@ -20,6 +20,7 @@ MAILS_LISTED = 500
 # Our clock and Sendinblue's may differ by this much.
 CLOCK_SKEW = timedelta(minutes=5)
 LONGEST_NAME = 70
+LONGEST_ID = 200
 # The API makes these itself from its own fields; `headers` is for others.
 STANDARD_HEADERS = {"from", "to", "cc", "bcc", "reply-to", "date", "message-id", "subject", "content-type", "mime-version"}
 
@@ -76,7 +77,7 @@ def _send(message: EmailMessage) -> str:
     message_id = answer.get("messageId") if isinstance(answer, dict) else None
     if not isinstance(message_id, str) or not message_id:
         raise BackendError("Sendinblue took the mail without saying its id; it may have left.", code="no_message_id", unknown=True)
-    return message_id
+    return message_id[:LONGEST_ID]
 
 
 def _body(message: EmailMessage, key: str) -> dict[str, Any]:

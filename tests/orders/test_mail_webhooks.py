@@ -216,6 +216,12 @@ def test_words_that_no_database_takes_do_no_harm(mailed: OrderConfirmation, word
     assert mailed.mail_events.count() == 1
 
 
+def test_long_words_are_cut_to_what_the_database_takes(mailed: OrderConfirmation) -> None:
+    post(event("soft_bounce", reason="x" * 5000, email="y" * 5000, **{"message-id": "<1@smtp-relay.mailin.fr>" + "z" * 5000}))
+    kept = MailEvent.objects.get()
+    assert (len(kept.reason), len(kept.recipient), len(kept.message_id)) == (500, 254, 197)
+
+
 def test_a_followed_link_is_not_kept_as_it_holds_the_customers_key(mailed: OrderConfirmation) -> None:
     post(event("click", link="https://shop.example.com/chat/alice/CON-1/1001?key=secret"))
     assert "secret" not in str(MailEvent.objects.values())

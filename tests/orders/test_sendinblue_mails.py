@@ -156,6 +156,14 @@ def test_a_plain_mail_is_told_its_message_id(brevo: BrevoTwin) -> None:
     assert message.message_id == brevo.mails[0].message_id  # type: ignore[attr-defined]  # set by the backend
 
 
+def test_a_message_id_is_cut_to_what_the_database_takes(brevo: BrevoTwin) -> None:
+    body = '{"messageId": "' + "x" * 5000 + '"}'
+    brevo.faults.set("brevo.send_mail", {"fault": "status", "status": 201, "body": body})
+    message = EmailMessage("Subject", "Text", "shop@example.com", ["bob@example.com"])
+    message.send()
+    assert message.message_id == "x" * 200  # type: ignore[attr-defined]  # set by the backend
+
+
 def test_a_plain_mail_keeps_its_html_and_its_copies(brevo: BrevoTwin) -> None:
     message = EmailMultiAlternatives("Subject", "Text", "shop@example.com", ["bob@example.com"], bcc=["copy@example.com"])
     message.attach_alternative("<p>Text</p>", "text/html")

@@ -92,6 +92,13 @@ def test_a_question_without_an_answer_is_asked_again(
     assert (confirmation.state, confirmation.is_unknown, len(sent(brevo))) == (State.WAITING, True, 1)
 
 
+def test_half_a_list_is_no_answer(brevo: BrevoTwin, alice: User, place: Callable[..., Order]) -> None:
+    order = place(alice)
+    lose_the_answer(brevo, order, after_the_work=True)
+    brevo.faults.set("brevo.list_mails", {"fault": "cut_json"})
+    assert told_again(order, minutes_later=15).error_code == "bad_answer"
+
+
 @pytest.mark.parametrize("after_the_work", [True, False])
 def test_a_question_that_was_asked_again_ends_in_one_mail(
     brevo: BrevoTwin, alice: User, place: Callable[..., Order], after_the_work: bool
