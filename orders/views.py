@@ -1,5 +1,7 @@
 """The demo's mailbox: every mail that the embedded side kept."""
 
+from email.errors import HeaderParseError
+from email.header import decode_header, make_header
 from typing import Any
 
 from django.conf import settings
@@ -27,7 +29,7 @@ def mail(request: HttpRequest, number: int) -> HttpResponse:
     _demo_only()
     found = get_object_or_404(StoredMail, pk=number)
     details = {
-        "from": found.from_email,
+        "from": _readable(found.from_email),
         "text": found.text,
         "html_url": reverse("mail-html", args=[found.pk]) if found.html else "",
         "headers": list(found.headers.items()),
@@ -52,10 +54,18 @@ def _demo_only() -> None:
         raise Http404
 
 
+def _readable(addresses: str) -> str:
+    """Addresses as a person reads them: "=?utf-8?b?5byg5Lyf?= <a@b.example>" is "张伟 <a@b.example>". What can't be decoded stays."""
+    try:
+        return str(make_header(decode_header(addresses)))
+    except (HeaderParseError, LookupError, ValueError):
+        return addresses
+
+
 def _summary(found: StoredMail) -> dict[str, Any]:
     return {
         "id": found.pk,
-        "to": found.to,
+        "to": _readable(found.to),
         "subject": found.subject,
         "sent_at": found.created_at,
         "order_number": found.params.get("order_id"),
