@@ -8,9 +8,11 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
+from accounts.middleware import zone_of
 from accounts.models import User
 from chat import conversations, links, page
 from chat.access import NoAccessError, Party, party
@@ -35,13 +37,9 @@ def conversation(request: HttpRequest, username: str, conversation_id: str, orde
     me = _party(request, username, conversation_id)
     if me is None:
         return _turned_away(request)
-    context = page.conversation_page(request, me, order_id)
-    # A link may be opened before the worker told its order; any other order that is not told here is somebody else's.
-    if not context["order"] and me.role == "customer" and not links.names(request.GET.get("key", ""), me.conversation, order_id):
-        return _turned_away(request)
-    if request.method == "POST":
-        return _post(request, me, order_id, context)
-    return render(request, "chat/conversation.html", context | {"form_error": None, "form_key": uuid.uuid4()})
+    # A customer comes by a link, without a log-in: the page's times are still theirs.
+    with timezone.override(zone_of(me.user)):
+        return _answer(request, me, order_id)
 
 
 @never_cache
@@ -70,6 +68,16 @@ def _turned_away(request: HttpRequest) -> HttpResponse:
     """The same answer whether the conversation exists or not; agents find the way to their log-in on it."""
     login_url = f"{reverse('login')}?{urlencode({'next': request.path})}"
     return render(request, "chat/turned_away.html", {"login_url": login_url}, status=404)
+
+
+def _answer(request: HttpRequest, me: Party, order_id: int) -> HttpResponse:
+    context = page.conversation_page(request, me, order_id)
+    # A link may be opened before the worker told its order; any other order that is not told here is somebody else's.
+    if not context["order"] and me.role == "customer" and not links.names(request.GET.get("key", ""), me.conversation, order_id):
+        return _turned_away(request)
+    if request.method == "POST":
+        return _post(request, me, order_id, context)
+    return render(request, "chat/conversation.html", context | {"form_error": None, "form_key": uuid.uuid4()})
 
 
 def _post(request: HttpRequest, me: Party, order_id: int, context: page.Context) -> HttpResponse:

@@ -1,0 +1,46 @@
+"""Times are read by people in different places."""
+
+from collections.abc import Callable
+
+from django.test import Client
+from django.utils import timezone
+
+from accounts.middleware import zone_of
+from accounts.models import User
+from chat import conversations, links
+from chat.coordinator import drain
+from chat.models import Event
+from orders.models import Order
+
+NOON = timezone.now().replace(hour=12, minute=0)
+
+
+def test_staff_read_times_in_their_own_zone(client: Client, clerk: User, alice: User, place: Callable[..., Order]) -> None:
+    User.objects.filter(pk=clerk.pk).update(time_zone="Asia/Tokyo")
+    Order.objects.filter(pk=place(alice).pk).update(placed_at=NOON)
+    client.force_login(clerk)
+    assert "21:00" in client.get("/admin/orders/order/").content.decode()
+
+
+def test_a_customers_page_has_the_customers_times(client: Client, alice: User, place: Callable[..., Order]) -> None:
+    User.objects.filter(pk=alice.pk).update(time_zone="Asia/Tokyo")
+    order = place(alice)
+    drain()
+    Event.objects.update(created_at=NOON)
+    link = links.url_for(conversations.open_for(alice), order.number).removeprefix("http://localhost:3000")
+    assert "21:00" in client.get(link).content.decode()
+
+
+def test_one_persons_zone_does_not_stay_for_the_next(
+    client: Client, clerk: User, agent: User, alice: User, place: Callable[..., Order]
+) -> None:
+    User.objects.filter(pk=clerk.pk).update(time_zone="Asia/Tokyo")
+    Order.objects.filter(pk=place(alice).pk).update(placed_at=NOON)
+    client.force_login(clerk)
+    client.get("/admin/orders/order/")
+    User.objects.filter(pk=clerk.pk).update(time_zone="UTC")
+    assert "12:00" in client.get("/admin/orders/order/").content.decode()
+
+
+def test_an_unknown_zone_reads_as_utc() -> None:
+    assert zone_of(User(time_zone="Mars/Olympus")).key == "UTC"
