@@ -33,14 +33,11 @@ def test_a_mails_page_shows_both_sides_in_their_own_letters(reader: Client) -> N
     assert "From Café &lt;orders@example.com&gt; to عمر &lt;omar@example.com&gt;" in reader.get(page).content.decode()
 
 
-@pytest.mark.parametrize(
-    "odd", ["=?no-such-set?b?YWJj?= <a@example.com>", "=?utf-8?b?a?= <a@example.com>", "=?utf-8?b?/w==?= <a@example.com>"]
-)
+@pytest.mark.parametrize("name", ["=?no-such-set?b?YWJj?=", "=?utf-8?b?a?=", "=?utf-8?b?/w==?="])
 def test_a_name_that_cannot_be_decoded_still_has_its_mail(reader: Client, name: str) -> None:
-    mail = StoredMail.objects.create(
-        idempotency_key="k", to=odd, from_email="o@example.com", subject="Your order", text="Thank you.", headers={}
-    )
-    assert "a@example.com" in reader.get(f"/demo/mailbox/{mail.pk}/").content.decode()
+    page = keep(to="a@example.com")
+    StoredMail.objects.update(to=f"{name} <a@example.com>")
+    assert f"to {name} &lt;a@example.com&gt;" in reader.get(page).content.decode()
 
 
 def test_markup_in_an_encoded_name_stays_text(reader: Client) -> None:
