@@ -15,7 +15,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
 from chat.outbox import OutboxRow
-from orders import money
+from orders import free_data, money
 from orders.delivery import OF_EVENT, Delivery
 
 
@@ -108,7 +108,11 @@ class Order(models.Model):
         return order
 
     def clean(self) -> None:
-        """Refuse a status that can't follow the stored one."""
+        """Refuse a status that can't follow the stored one, and data that can't be stored."""
+        try:
+            free_data.check(self.data)
+        except ValidationError as error:
+            raise ValidationError({"data": error}) from None
         before = Order.objects.filter(pk=self.pk).values_list("status", flat=True).first() if self.pk else None
         if before is None and self.status not in {Status.DRAFT, Status.PLACED}:
             raise ValidationError({"status": ValidationError(_("A new order is a draft or placed."), code="bad_status")})

@@ -67,7 +67,7 @@ def _as_api_error(error: Exception) -> Exception:
 
 def _single(error: APIException) -> list[Problem]:
     if isinstance(error.detail, ErrorDetail):
-        return [{"field": None, "code": error.detail.code, "detail": str(error.detail)}]
+        return [{"field": None, "code": error.detail.code, "detail": _words(error.detail)}]
     return _flatten(error.detail)
 
 
@@ -77,9 +77,14 @@ def _flatten(detail: Any, path: str = "") -> list[Problem]:
     if isinstance(detail, list):
         # A list of errors of one field, or a list of items of which some have errors.
         if all(isinstance(item, ErrorDetail) for item in detail):
-            return [{"field": path or None, "code": item.code, "detail": str(item)} for item in detail]
+            return [{"field": path or None, "code": item.code, "detail": _words(item)} for item in detail]
         return [row for index, value in enumerate(detail) for row in _flatten(value, _join(path, index))]
-    return [{"field": path or None, "code": detail.code, "detail": str(detail)}]
+    return [{"field": path or None, "code": detail.code, "detail": _words(detail)}]
+
+
+def _words(detail: ErrorDetail) -> str:
+    """The sentence; it may quote what the caller sent, so half a character in it must not end the answer."""
+    return str(detail).encode(errors="replace").decode()
 
 
 def _join(path: str, key: object) -> str:

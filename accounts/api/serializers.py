@@ -51,6 +51,14 @@ def _taken(username: str) -> serializers.ValidationError:
     return serializers.ValidationError(f"There is a customer {username} already.", code="unique")
 
 
+def named(username: object) -> User | None:
+    """The user of that name, as it would be stored; None for what can be nobody's: PostgreSQL refuses to look for a NUL."""
+    if not isinstance(username, str) or len(username) > 1000:
+        return None
+    name = User.normalize_username(username.strip())
+    return User.objects.filter(username=name).first() if name.isprintable() else None
+
+
 def customers() -> "models.QuerySet[User]":
     """People who order: neither staff nor agents nor API clients."""
     return User.objects.filter(is_staff=False, is_superuser=False, groups=None, api_keys=None)

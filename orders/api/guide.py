@@ -20,7 +20,7 @@ from rest_framework.views import APIView
 
 from accounts.api.parsers import JsonParser, MultiPartParser
 from accounts.api.permissions import IsStaffOrKey, MayUseModel
-from accounts.api.serializers import CustomerSerializer
+from accounts.api.serializers import CustomerSerializer, named
 from accounts.models import User
 from chat import conversations, links
 from chat.models import Conversation
@@ -88,13 +88,13 @@ class UserView(GuideView):
     def post(self, request: Request) -> Response:
         """201 with a new user, 200 with the one that is there."""
         given = self.given(request)
-        user, is_new = _found(given.get("username")), False
+        user, is_new = named(given.get("username")), False
         if user is None:
             try:
                 user, is_new = _make(given), True
             except serializers.ValidationError:
                 # Somebody else may have made the same user in this very moment.
-                user = _found(given.get("username"))
+                user = named(given.get("username"))
                 if user is None:
                     raise
         conversation = conversation_of(user)
@@ -144,19 +144,11 @@ def _customer(given: dict[str, Any]) -> User:
     username = given.get("username", given.get("customer"))
     if username is None or username == "":
         raise serializers.ValidationError({"username": [ErrorDetail(_("Say whose order it is."), code="required")]})
-    found = _found(username)
+    found = named(username)
     if found is None or not found.is_active:
         detail = _("There is no such user. Make the user first: POST /user.")
         raise serializers.ValidationError({"username": [ErrorDetail(detail, code="unknown_user")]})
     return found
-
-
-def _found(username: object) -> User | None:
-    """The user of that name, as it would be stored; None for what can be nobody's: PostgreSQL refuses to look for a NUL."""
-    if not isinstance(username, str) or len(username) > 1000:
-        return None
-    name = User.normalize_username(username.strip())
-    return User.objects.filter(username=name).first() if name.isprintable() else None
 
 
 def _with_demo_address(given: dict[str, Any]) -> dict[str, Any]:

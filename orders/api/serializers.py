@@ -4,15 +4,20 @@ from decimal import Decimal
 from typing import Any
 
 from django.core.exceptions import ValidationError as InvalidError
+from django.db import IntegrityError, transaction
 from rest_framework import serializers
+from rest_framework.exceptions import ErrorDetail
 
+from accounts.api.serializers import named
 from accounts.models import User
 from chat import links
-from orders import money
+from orders import free_data, money
 from orders.models import Order, OrderConfirmation, OrderLine, Status
 from orders.placing import place
 
 MOST_LINES = 500
+STAYS = ErrorDetail("This stays as it was ordered. Cancel the order and make a new one.", code="read_only")
+TAKEN = {"external_id": [ErrorDetail("You gave this id to another order.", code="unique")]}
 ADDRESS = {
     "name": "ship_to_name",
     "street": "street",
@@ -66,14 +71,28 @@ class ConfirmationSerializer(serializers.ModelSerializer[OrderConfirmation]):
         ]
 
 
-class OrderSerializer(serializers.ModelSerializer[Order]):
-    """An order with its lines. `customer` is a username; `status` is `placed` (told at once) or `draft` when it is made."""
+class CustomerField(serializers.SlugRelatedField[User]):
+    """A customer by their username."""
 
-    customer = serializers.SlugRelatedField(
-        slug_field="username",
-        queryset=User.objects.filter(is_active=True),
-        error_messages={"does_not_exist": "There is no customer {value}. Make the customer first."},
-    )
+    default_error_messages = {"does_not_exist": "There is no such customer. Make the customer first."}
+
+    def to_internal_value(self, data: object) -> User:
+        """The customer; nobody is told of orders of people who were switched off."""
+        if not isinstance(data, str):
+            self.fail("invalid")
+        found = named(data)
+        if found is None or not found.is_active:
+            self.fail("does_not_exist")
+        return found
+
+
+class OrderSerializer(serializers.ModelSerializer[Order]):
+    """An order with its lines. `customer` is a username; `status` is `placed` (told at once) or `draft` when it is made.
+
+    What was ordered, by whom and in which currency stays as it is: `customer`, `currency` and `lines` can't be changed.
+    """
+
+    customer = CustomerField(slug_field="username", queryset=User.objects.all())
     lines = LineSerializer(many=True)
     shipping_address = AddressSerializer(source="*", required=False)
     total = serializers.SerializerMethodField()
@@ -101,6 +120,17 @@ class OrderSerializer(serializers.ModelSerializer[Order]):
             "chat_url",
         ]
         read_only_fields = ["number", "version", "created_at", "placed_at"]
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Refuse a change of what stays; the stored value sent again is no change."""
+        if self.instance is not None and isinstance(data, dict):
+            same = {"customer": self.instance.customer.username, "currency": self.instance.currency}
+            fixed = [name for name in ("customer", "currency", "lines") if name in data]
+            errors = {name: [STAYS] for name in fixed if name not in same or data[name] != same[name]}
+            if errors:
+                raise serializers.ValidationError(errors)
+            data = {name: value for name, value in data.items() if name not in fixed}
+        return super().to_internal_value(data)
 
     def get_total(self, order: Order) -> str:
         """The sum as a decimal string."""
@@ -131,9 +161,11 @@ class OrderSerializer(serializers.ModelSerializer[Order]):
 
     def validate_data(self, data: Any) -> dict[str, Any]:
         """An object, so that every client finds its keys."""
-        if not isinstance(data, dict):
-            raise serializers.ValidationError("Write a JSON object.", code="not_an_object")
-        return data
+        try:
+            free_data.check(data)
+        except InvalidError as error:
+            raise serializers.ValidationError(serializers.as_serializer_error(error)["non_field_errors"]) from None
+        return dict(data)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Prices have the currency's digits; the status may follow the stored one."""
@@ -146,12 +178,36 @@ class OrderSerializer(serializers.ModelSerializer[Order]):
             Order(pk=self.instance.pk if self.instance else None, status=status).clean()
         except InvalidError as error:
             raise serializers.ValidationError(serializers.as_serializer_error(error)) from None
+        if self._is_taken(attrs.get("external_id", "")):
+            raise serializers.ValidationError(TAKEN)
         return attrs
+
+    def _is_taken(self, external_id: str) -> bool:
+        """Whether the same client gave the id to another order."""
+        creator = self.instance.created_by if self.instance else self._creator
+        if not external_id or creator is None:
+            return False
+        others = Order.objects.exclude(pk=self.instance.pk) if self.instance else Order.objects.all()
+        return others.filter(created_by=creator, external_id=external_id).exists()
+
+    @property
+    def _creator(self) -> User | None:
+        creator: User | None = self.context["creator"] if "creator" in self.context else self.context["request"].user
+        return creator
+
+    def save(self, **kwargs: Any) -> Order:
+        """Store the order; where another took its `external_id` since it was validated, say so."""
+        try:
+            with transaction.atomic():
+                return super().save(**kwargs)
+        except IntegrityError:
+            if not self._is_taken(self.validated_data.get("external_id", "")):
+                raise
+            raise serializers.ValidationError(TAKEN) from None
 
     def create(self, validated_data: dict[str, Any]) -> Order:
         """Store the order and its lines together."""
-        creator = self.context["creator"] if "creator" in self.context else self.context["request"].user
-        return place(validated_data.pop("customer"), validated_data.pop("lines"), created_by=creator, **validated_data)
+        return place(validated_data.pop("customer"), validated_data.pop("lines"), created_by=self._creator, **validated_data)
 
 
 def _digits_error(amount: Decimal, currency: str) -> dict[str, Any]:
