@@ -1,9 +1,44 @@
-"""Static files: hashed names and compression by WhiteNoise, ES module imports rewritten to the hashed names."""
+"""Static files: hashed names and compression by WhiteNoise, module imports rewritten to the hashed names, comments left at home."""
 
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from django.core.files.base import ContentFile
+from django.core.files.storage import Storage
 from whitenoise.storage import CompressedManifestStaticFilesStorage
+
+OUR_MODULES = re.compile(r"(chat|orders)[/\\][^/\\]+\.js")
+# Whole lines only; `//#` is for tools (source maps).
+COMMENT = re.compile(r"^[ \t]*//(?!#).*$", re.MULTILINE)
 
 
 class StaticFilesStorage(CompressedManifestStaticFilesStorage):
     """Django leaves module imports alone unless asked; without this a page would mix cached and fresh modules."""
 
     support_js_module_import_aggregation = True
+
+    def post_process(self, paths: dict[str, tuple[Storage, str]], *args: Any, **options: Any) -> Iterator[Any]:
+        """As WhiteNoise does it, with our own modules read without their comments: a visitor has no use for them."""
+        lean = {name: (_Lean(storage) if OUR_MODULES.fullmatch(name) else storage, path) for name, (storage, path) in paths.items()}
+        yield from super().post_process(lean, *args, **options)
+
+
+class _Lean:
+    """Where modules are read from, without their comments."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+
+    def open(self, name: str) -> "ContentFile[bytes]":
+        with self._storage.open(name) as file:
+            return ContentFile(without_comments(file.read().decode()).encode())
+
+
+def without_comments(source: str) -> str:
+    """A module without its lines that are nothing but a `//` comment. The lines stay, empty, so that errors name the right ones.
+
+    A module in which a template literal may span lines comes back as it is: what looks like a comment there may be text.
+    """
+    may_span_lines = any(line.count("`") % 2 for line in source.splitlines())
+    return source if may_span_lines else COMMENT.sub("", source)

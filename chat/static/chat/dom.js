@@ -25,7 +25,7 @@ export function icon(name) {
 export const state = (status) => el(`span.state.state-${status}`, {}, icon(status), words(`state-${status}`));
 
 // An address ends before white space, quotes, angle brackets and Chinese punctuation, and without the sentence's own full stop or bracket.
-const ADDRESS = /https?:\/\/[^\s<>"'`\u3000-\u3003\u3008-\u3011\uff01-\uff0f\uff1a-\uff1f\u201c\u201d]+/gi;
+const ADDRESS = /https?:\/\/[^\s<>"'\x60\u3000-\u3003\u3008-\u3011\uff01-\uff0f\uff1a-\uff1f\u201c\u201d]+/gi;
 const trimmed = (address) => address.replace(address.includes("(") ? /[.,;:!?*_~]+$/ : /[.,;:!?*_~)]+$/, "");
 
 /** A user name in an address ("https://bank.example@evil.example") only serves to mislead. */

@@ -1,0 +1,68 @@
+"""What visitors are sent of our modules: all of the code, none of the comments, under names that change with the content."""
+
+from pathlib import Path
+
+import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import FileSystemStorage
+
+from ordersupport.storage import StaticFilesStorage, without_comments
+from tests.running import ROOT
+
+MODULES = [*ROOT.glob("chat/static/chat/*.js"), *ROOT.glob("orders/static/orders/*.js")]
+
+
+def lay_out(folder: Path, **files: str) -> dict[str, str]:
+    """Lay these files out as collectstatic does; what a visitor gets, by the name asked for."""
+    source = FileSystemStorage(folder / "source")
+    for name, content in files.items():
+        (folder / "source" / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "source" / name).write_text(content)
+    made = StaticFilesStorage(location=folder / "made", base_url="/static/")
+    for name, content in files.items():
+        made.save(name, ContentFile(content.encode()))
+    list(made.post_process({name: (source, name) for name in files}))
+    return {name: (folder / "made" / made.stored_name(name)).read_text() for name in files}
+
+
+def test_lines_that_are_comments_stay_at_home() -> None:
+    assert without_comments("// why\nlet a = 1;\n  // and why\nlet b = 2;\n") == "\nlet a = 1;\n\nlet b = 2;\n"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'const address = "https://a.example"; // not a whole line',
+        "const slashes = /^\\/\\//;",
+        "//# sourceMappingURL=a.js.map",
+        "/* a block\n * of words */",
+        "const text = `\n// this is text\n`;",
+    ],
+)
+def test_everything_else_stays(line: str) -> None:
+    assert without_comments(line) == line
+
+
+def test_only_our_own_modules_are_touched(tmp_path: Path) -> None:
+    comment = "// why\nlet a = 1;\n"
+    made = lay_out(tmp_path, **{"chat/a.js": comment, "orders/a.js": comment, "admin/a.js": comment, "chat/vendor/a.js": comment})
+    assert made == {"chat/a.js": "\nlet a = 1;\n", "orders/a.js": "\nlet a = 1;\n", "admin/a.js": comment, "chat/vendor/a.js": comment}
+
+
+def test_imports_are_rewritten_to_the_names_with_hashes(tmp_path: Path) -> None:
+    made = lay_out(tmp_path, **{"chat/a.js": 'import { b } from "./b.js";\n', "chat/b.js": "// why\nexport const b = 1;\n"})
+    assert "b." in made["chat/a.js"]
+    assert '"./b.js"' not in made["chat/a.js"]
+
+
+def test_another_comment_is_no_new_name(tmp_path: Path) -> None:
+    lay_out(tmp_path / "old", **{"chat/a.js": "// why\nlet a = 1;\n"})
+    lay_out(tmp_path / "new", **{"chat/a.js": "// because\nlet a = 1;\n"})
+    names = [{path.name for path in (tmp_path / age / "made" / "chat").glob("a.*.js")} for age in ("old", "new")]
+    assert names[0] == names[1]
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.name)
+def test_no_module_of_ours_keeps_a_comment(module: Path) -> None:
+    """Where this fails, a template literal spans lines, or a line holds a lone backtick (write \\x60)."""
+    assert not any(line.lstrip().startswith("// ") for line in without_comments(module.read_text()).splitlines())
