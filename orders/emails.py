@@ -8,6 +8,7 @@ from django.conf import settings
 from django.core.mail import EmailMultiAlternatives, get_connection
 from django.template.loader import render_to_string
 from django.utils import translation
+from django.utils.encoding import punycode
 from django.utils.translation import gettext as _
 
 from accounts.models import User
@@ -45,7 +46,21 @@ def recipient(customer: User) -> str:
         told = _("%(name)s has no mail address. Add one to the customer, then press “Resend”.") % {"name": customer.display_name}
         raise BackendError(told, code="no_address", permanent=True)
     # A line break in a name that came past the forms would end the header.
-    return formataddr((" ".join(customer.display_name.split()), customer.email))
+    return formataddr((" ".join(customer.display_name.split()), _in_ascii(customer.email)))
+
+
+def _in_ascii(address: str) -> str:
+    """The address with its domain as mail headers need it: anna@müller.de is anna@xn--mller-kva.de.
+
+    Raises BackendError where the part before the @ is not ASCII: few servers take such mail (RFC 6531), and Sendinblue does not.
+    """
+    local, _at, domain = address.rpartition("@")
+    if not local.isascii():
+        told = _("The mail address %(address)s has letters that mail servers refuse. Correct it, then press “Resend”.") % {
+            "address": address
+        }
+        raise BackendError(told, code="bad_address", permanent=True)
+    return f"{local}@{punycode(domain)}"
 
 
 def confirmation(order: Order, *, url: str, idempotency_key: uuid.UUID) -> OrderMail:

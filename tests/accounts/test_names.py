@@ -33,3 +33,18 @@ def test_a_broken_name_that_came_past_the_forms_still_gets_its_mail(alice: User,
     place(alice)
     drain()
     assert StoredMail.objects.get().to == "Alice Martin <alice@example.com>"
+
+
+def test_a_domain_in_its_own_script_gets_its_mail(alice: User, place: Callable[..., Order]) -> None:
+    User.objects.filter(pk=alice.pk).update(email="alice@müller.de")
+    place(alice)
+    drain()
+    assert StoredMail.objects.get().to == "Alice Martin <alice@xn--mller-kva.de>"
+
+
+def test_an_address_that_no_server_takes_fails_with_its_reason(alice: User, place: Callable[..., Order]) -> None:
+    User.objects.filter(pk=alice.pk).update(email="älice@example.com")
+    order = place(alice)
+    drain()
+    confirmation = order.confirmations.get()
+    assert (confirmation.state, confirmation.error_code) == ("failed", "bad_address")
