@@ -10,6 +10,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
+from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.middleware import zone_of
@@ -27,6 +28,10 @@ class HttpResponseSeeOther(HttpResponseRedirect):
     status_code = 303
 
 
+# Compressing pages may tell a listener on the wire what is in them, if he can write into them too (BREACH). This page holds one
+# conversation, whose writers may read all of it, a CSRF token that is masked anew each time, and no key; and Django pads it by chance.
+# The inbox and the admin show many people's words side by side and stay as they are.
+@gzip_page
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def conversation(request: HttpRequest, username: str, conversation_id: str, order_id: int) -> HttpResponse:
