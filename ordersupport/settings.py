@@ -142,6 +142,8 @@ if IS_SQLITE:
 else:
     DATABASES["default"].setdefault("OPTIONS", {})["pool"] = {"min_size": 2, "max_size": 20, "timeout": 10}  # type: ignore[index]
     DATABASES["default"]["CONN_MAX_AGE"] = 0  # the pool keeps the connections
+    # After the database was away the pool's old connections are dead; each is asked before it is handed out.
+    DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 REDIS_URL = env.url("REDIS_URL", default="", schemes=("redis", "rediss", "unix"))
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

@@ -9,6 +9,8 @@ from chat.api.urls import urlpatterns as chat_api
 from orders.api.urls import urlpatterns as orders_api
 from ordersupport import views
 
+handler500 = "ordersupport.views.server_error"
+
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", views.index, name="index"),
     path("healthz", views.healthz, name="healthz"),

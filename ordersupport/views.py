@@ -1,14 +1,16 @@
 """The first page and the probes."""
 
 import logging
+import sys
 from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
 from django.db import Error as DatabaseError
-from django.db import connection
+from django.db import InterfaceError, OperationalError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext as _
@@ -16,6 +18,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from accounts.api.problems import problem
 from chat import outbox
 from chat.models import WorkerBeat
 from ordersupport import server
@@ -24,6 +27,7 @@ from ordersupport.demo import LOGINS
 logger = logging.getLogger(__name__)
 
 WORKER_SILENCE_SECONDS = 60
+RETRY_AFTER_SECONDS = 5
 
 
 @require_safe
@@ -59,7 +63,7 @@ def readyz(request: HttpRequest) -> HttpResponse:
         worked = WorkerBeat.objects.filter(beat_at__gt=outbox.clock() - timedelta(seconds=WORKER_SILENCE_SECONDS)).exists()
     except DatabaseError as error:
         logger.warning("not ready: the database fails (%s)", type(error).__name__)
-        return JsonResponse({"status": "unavailable", "database": "failing"}, status=503, headers={"Retry-After": "5"})
+        return JsonResponse({"status": "unavailable", "database": "failing"}, status=503, headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
     bus = "not set" if not settings.REDIS_URL else "ok" if server.bus_is_up() else "away"
     return JsonResponse({"status": "ok", "database": "ok", "worker": "ok" if worked else "none", "bus": bus})
 
@@ -76,6 +80,29 @@ def metrics_page(request: HttpRequest) -> HttpResponse:
     if not may:
         return HttpResponse(status=404)
     return HttpResponse(generate_latest(), content_type=CONTENT_TYPE_LATEST)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Django's handler500: a database that is away, busy or full is a 503 that says when to come back; all else is our fault.
+
+    Nothing is half-written: every write is one transaction. Programs get a problem (RFC 9457), people a page.
+    """
+    error = sys.exc_info()[1]
+    if not isinstance(error, OperationalError | InterfaceError):
+        return _told(request, 500, "internal", "Something broke on our side. It is noted; please try again.")
+    is_full = "disk is full" in str(error) or "No space left" in str(error)
+    code = "disk_full" if is_full else "database_away"
+    logger.error("the database refused a request: %s", "its disk is full" if is_full else type(error).__name__)
+    return _told(request, 503, code, "We can't reach our records at the moment. Nothing is lost; please try again in a few seconds.")
+
+
+def _told(request: HttpRequest, status: int, code: str, detail: str) -> HttpResponse:
+    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)} if status == 503 else {}
+    wants_page = request.method in {"GET", "HEAD"} and request.accepts("text/html") and not request.path.startswith("/api/")
+    if wants_page and "text/html" in request.headers.get("Accept", ""):
+        return HttpResponse(render_to_string(f"{status}.html"), status=status, headers=headers)
+    body = problem(status, [{"field": None, "code": code, "detail": detail}])
+    return JsonResponse(body, status=status, headers=headers, content_type="application/problem+json")
 
 
 def _services() -> list[tuple[str, str, bool]]:

@@ -1,0 +1,69 @@
+"""The database is away for a while: nothing false is said, nothing is half-written."""
+
+from collections.abc import Iterator
+
+import pytest
+from django.db import OperationalError, connection
+from django.test import Client
+
+from orders.models import Order
+
+
+@pytest.fixture
+def stranger() -> Client:
+    """A client that gets the answer a browser gets, instead of the exception."""
+    return Client(raise_request_exception=False)
+
+
+@pytest.fixture
+def away(db: None, request: pytest.FixtureRequest) -> Iterator[None]:
+    """Every statement fails, as the database's driver words it."""
+    words = getattr(request, "param", "server closed the connection unexpectedly")
+
+    def fail(*_arguments: object) -> None:
+        raise OperationalError(words)
+
+    with connection.execute_wrapper(fail):
+        yield
+
+
+def test_the_api_says_when_to_come_back(stranger: Client, api_key: str, away: None) -> None:
+    answer = stranger.get("/api/orders/", headers={"Authorization": f"Token {api_key}"})
+    assert (answer.status_code, answer["Retry-After"], answer["Content-Type"]) == (503, "5", "application/problem+json")
+
+
+def test_the_guides_route_says_it_too(stranger: Client, api_key: str, away: None) -> None:
+    answer = stranger.post("/order", {"username": "alice"}, headers={"Authorization": f"Token {api_key}"})
+    assert (answer.status_code, answer.json()["code"]) == (503, "database_away")
+
+
+def test_a_person_gets_a_page(stranger: Client, away: None) -> None:
+    answer = stranger.get("/chat/alice/CON-1/1001", headers={"Accept": "text/html"})
+    assert (answer.status_code, "right back" in answer.content.decode()) == (503, True)
+
+
+@pytest.mark.parametrize("away", ["database or disk is full"], indirect=True)
+def test_a_full_disk_is_reported_as_such(stranger: Client, api_key: str, away: None, caplog: pytest.LogCaptureFixture) -> None:
+    answer = stranger.get("/api/orders/", headers={"Authorization": f"Token {api_key}"})
+    assert (answer.json()["code"], "its disk is full" in caplog.text) == ("disk_full", True)
+
+
+def test_a_fault_of_ours_stays_a_500_without_its_details(stranger: Client, db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_arguments: object, **_names: object) -> None:
+        raise RuntimeError("a secret detail")
+
+    monkeypatch.setattr("chat.views.party", broken)
+    answer = stranger.get("/chat/alice/CON-1/1001")
+    assert (answer.status_code, answer.json()["code"], "secret" in answer.content.decode()) == (500, "internal", False)
+
+
+def test_an_order_whose_lines_cant_be_stored_is_not_stored_at_all(stranger: Client, api_key: str, alice: object) -> None:
+    def fail_at_the_lines(execute: object, sql: str, *arguments: object) -> object:
+        if 'INSERT INTO "orders_orderline"' in sql:
+            raise OperationalError("server closed the connection unexpectedly")
+        return execute(sql, *arguments)  # type: ignore[operator]
+
+    body = {"customer": "alice", "lines": [{"name": "Mug", "quantity": 1, "unit_price": "5.00"}]}
+    with connection.execute_wrapper(fail_at_the_lines):
+        answer = stranger.post("/api/orders/", body, content_type="application/json", headers={"Authorization": f"Token {api_key}"})
+    assert (answer.status_code, Order.objects.exists()) == (503, False)
