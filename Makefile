@@ -4,10 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: demo demo-reset test test-scaled lint check screenshots bench clean
+.PHONY: demo demo-providers demo-reset test test-scaled lint check screenshots bench clean
 
 demo: $(VENV)/runtime
 	@DEMO=1 exec $(BIN)/python manage.py demo
+
+demo-providers: $(VENV)/runtime
+	@exec $(BIN)/python -m tests.demo_providers
 
 demo-reset:
 	rm -rf var/db.sqlite3 var/db.sqlite3-wal var/db.sqlite3-shm

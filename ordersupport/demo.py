@@ -15,6 +15,7 @@ from chat.coordinator import drain
 from chat.models import Conversation, Event
 from orders.models import Order, StoredMail
 from orders.placing import place
+from ordersupport.checks import real_providers
 
 # Shown on the first page and in the terminal; the demo listens on loopback only.
 LOGINS = [
@@ -65,8 +66,8 @@ def fill() -> None:
         return
     with transaction.atomic():
         agent = _people()
-        # With a mail provider in the environment nobody at example.com is written to.
-        if settings.SENDINBLUE_API_KEY:
+        # With a real provider in the environment nobody at example.com is written to; stand-ins on this machine write to nobody.
+        if real_providers():
             return
         for order in ORDERS:
             _order(*order)
@@ -85,13 +86,19 @@ def welcome(url: str) -> str:
 Order Support runs at {url}/   (Ctrl-C ends it)
 
 {logins}
-  Mailbox   {url}/demo/mailbox/   every mail that customers would get
+  Mailbox   {_mailbox(url)}
   API       {url}/api/docs/
 
 Try it: enter an order at {url}/admin/orders/order/add/ - or, in another terminal:
   curl -d "username=user-123" -X POST {url}/user
   curl -d "username=user-123" -X POST {url}/order
 """
+
+
+def _mailbox(url: str) -> str:
+    if settings.SENDINBLUE_API_KEY:
+        return f"none here: mails go to {settings.SENDINBLUE_API_URL}"
+    return f"{url}/demo/mailbox/   every mail that customers would get"
 
 
 def _people() -> User:
