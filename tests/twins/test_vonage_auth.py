@@ -103,7 +103,8 @@ def test_a_users_token_cannot_make_users(ask: Ask, claims: Json) -> None:
     assert outcome(ask({**claims, "sub": "anna", "acl": acl}, "POST", body={"name": "bob"})) == (403, "system:error:permission")
 
 
-def test_a_users_token_needs_an_acl(ask: Ask, claims: Json) -> None:
+def test_a_users_token_needs_an_acl(vonage: VonageTwin, ask: Ask, claims: Json) -> None:
+    vonage.turn(refuse_wide_tokens=False)
     assert outcome(ask({**claims, "sub": "anna"})) == (403, "system:error:permission")
 
 

@@ -42,7 +42,8 @@ def test_a_user_is_found_by_name(api: Api, anna: Json) -> None:
     assert api.get("/v1/users/anna")["id"] == anna["id"]
 
 
-def test_the_vonage_package_finds_a_user_by_name(sdk: Vonage, anna: Json) -> None:
+def test_the_vonage_package_finds_a_user_by_name(sdk: Vonage, vonage: VonageTwin, anna: Json) -> None:
+    vonage.store.add_user("bob", {})
     page = sdk.http_client.get(sdk.http_client.api_host, "/v1/users", {"name": "anna"})
     assert [user["id"] for user in page["_embedded"]["users"]] == [anna["id"]]
 

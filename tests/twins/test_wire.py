@@ -183,6 +183,17 @@ def test_a_reset_forgets_everything(brevo: BrevoTwin, http: requests.Session, co
     assert (brevo.mails, brevo.log.entries(), brevo.dials.rate_per_second, brevo.faults.as_json()) == ([], [], 1000, {})
 
 
+def test_what_was_asked_before_a_reset_is_not_done_after_it(brevo: BrevoTwin) -> None:
+    brevo.faults.set("*", {"fault": "latency", "ms": 500})
+    with requests.Session() as session, ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(session.post, f"{brevo.url}/smtp/email", json=MAIL, headers={"api-key": brevo.api_key})
+        while not brevo.log.entries():
+            pass
+        brevo.reset()
+        assert isinstance(asked.exception(), requests.ConnectionError)
+    assert brevo.mails == []
+
+
 def test_controlling_is_no_request_to_the_provider(brevo: BrevoTwin, control: Callable[..., Any]) -> None:
     brevo.faults.set("*", {"fault": "hang"})
     control("GET", "state")

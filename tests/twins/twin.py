@@ -33,6 +33,7 @@ class Twin(ABC):
 
     def __init__(self, *, port: int = 0, tls: ssl.SSLContext | None = None, seed: int = 0, idle_seconds: float | None = None) -> None:
         self._seed = seed
+        self._generation = 0
         self._scheme = "https" if tls else "http"
         self.lock = threading.RLock()  # the provider's state: held while a request is worked on, and by whoever looks from outside
         self.faults = Faults(seed)
@@ -108,6 +109,7 @@ class Twin(ABC):
     def reset(self) -> None:
         """State, faults, dials, log and counts back to the beginning; connections stay open."""
         with self.lock:
+            self._generation += 1
             self.faults.clear()
             self.faults.seed(self._seed)
             self.webhooks.reset()
@@ -144,8 +146,11 @@ class Twin(ABC):
         operation = route.operation if route else "unknown"
         entry = self.log.add(request, operation)
         plan = self.faults.plan(operation=operation, line=f"{request.method} {request.path}", body=request.body)
+        generation = self._generation
         if plan.delay_seconds:
             await asyncio.sleep(plan.delay_seconds)
+        if generation != self._generation:
+            return Reply(manner="close")  # asked before a reset: nothing of it may be done in the new account
         reply = self._act(request, route, fault=plan.fault, entry=entry)
         entry.milliseconds = round((time.perf_counter() - began) * 1000, 2)
         return reply
