@@ -137,10 +137,11 @@ class _Copying:
         note_event_id(self.event, found)
 
     def _look_for(self, conversation_id: str, copy: Copy) -> Generator[Call, Any, str | None]:
-        known = self.conversation.events.exclude(provider_id=None)
-        before = known.filter(sequence__lt=self.event.sequence).order_by("-sequence").first()
-        taken = {str(later.provider_id) for later in known.filter(sequence__gt=self.event.sequence)}
-        newer_than = int(before.provider_id) if before and before.provider_id and before.provider_id.isdecimal() else 0
+        known = self.conversation.events.exclude(provider_id=None).values_list("sequence", "provider_id")
+        numbers = {int(str(number)): sequence for sequence, number in known if str(number).isdecimal()}
+        # Whatever we had before this event came to be has a lower number than its copy.
+        newer_than = max((number for number, sequence in numbers.items() if sequence < self.event.sequence), default=0)
+        taken = {str(number) for number in numbers if number > newer_than}
         look = partial(self.mirror.find_event, conversation_id, copy, newer_than=newer_than, taken=taken)
         return (yield from self._search(lambda cursor: look(cursor=cursor)))
 

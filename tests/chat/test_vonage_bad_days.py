@@ -113,6 +113,19 @@ def test_words_that_came_in_from_vonage_are_not_taken_for_ours(vonage: VonageTwi
     assert len(vonage.events(kind="message")) == 2
 
 
+def test_words_that_came_in_out_of_turn_are_not_taken_for_ours(vonage: VonageTwin, alice: User) -> None:
+    member = member_of(alice, conversations.open_for(alice))
+    work()
+    said = [vonage.say(next(iter(vonage.store.conversations)), f"order-support-{alice.public_id}", text) for text in ("No", "Yes")]
+    for event in reversed(said):
+        conversations.add_event(member.conversation, "message", event["body"], sender=member, provider_id=str(event["id"]))
+    vonage.faults.set("vonage.create_event", {"fault": "reset"} | ONCE)
+    conversations.send_text(member, "Yes")
+    work()
+    work_again()
+    assert [event["body"]["text"] for event in vonage.events(kind="message")] == ["No", "Yes", "Yes"]
+
+
 def test_an_error_whose_body_was_cut_is_not_taken_for_final(vonage: VonageTwin, alice: User) -> None:
     vonage.faults.set("vonage.create_user", {"fault": "lost_reply"} | ONCE, {"fault": "cut_json"} | ONCE)
     event = order_told(alice)
