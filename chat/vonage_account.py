@@ -97,21 +97,19 @@ def plan(public_url: str, *, name: str, env_file: Path, wants_new_key: bool) -> 
 
 
 def capabilities(public_url: str, secret: str) -> JSON:
-    """What our application can do, and where Vonage tells us of it. Vonage signs calls and texts; RTC events are told apart by the
-    secret in their address (https://developer.vonage.com/en/getting-started/concepts/webhooks).
+    """What our application can do, and where Vonage tells us of it. Calls and texts come signed, RTC events do not, and any may now
+    and then come unsigned (https://developer.vonage.com/en/getting-started/concepts/webhooks): so each address ends in the secret.
     """
 
-    def hook(path: str, method: str = "POST") -> JSON:
-        return {"address": f"{public_url}{path}", "http_method": method}
+    def hook(name: str, method: str = "POST") -> JSON:
+        return {"address": f"{public_url}{reverse(name)}/{quote(secret, safe='')}", "http_method": method}
 
-    rtc = f"{reverse('rtc-webhook')}/{quote(secret, safe='')}"
+    texts = {"inbound_url": hook("sms-webhook"), "status_url": hook("sms-webhook")}
+    calls = {"answer_url": hook("voice-answer", "GET"), "event_url": hook("voice-event")}
     return {
-        "rtc": {"webhooks": {"event_url": hook(rtc)}, "signed_callbacks": True},
-        "voice": {
-            "webhooks": {"answer_url": hook("/webhooks/voice/answer", "GET"), "event_url": hook("/webhooks/voice/event")},
-            "signed_callbacks": True,
-        },
-        "messages": {"webhooks": {"inbound_url": hook("/webhooks/sms"), "status_url": hook("/webhooks/sms")}, "version": "v1"},
+        "rtc": {"webhooks": {"event_url": hook("rtc-webhook")}, "signed_callbacks": True},
+        "voice": {"webhooks": calls, "signed_callbacks": True},
+        "messages": {"webhooks": texts, "version": "v1"},
     }
 
 

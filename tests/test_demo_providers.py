@@ -82,6 +82,12 @@ def _introduced(process: "subprocess.Popen[bytes]", log: Path) -> list[str] | No
     return [match[1] for match in found if match] if all(found) else None
 
 
+def own_environment() -> dict[str, str]:
+    """This process's, without anybody's credentials or trust."""
+    others = r"(NEXMO|VONAGE|SENDINBLUE|BREVO|DJANGO)_|(REQUESTS|CURL)_CA_BUNDLE$"
+    return {name: value for name, value in os.environ.items() if not re.match(others, name)}
+
+
 @dataclass
 class Told:
     """An order of the guide, from the command line to its mail, and the calls that it took."""
@@ -262,6 +268,13 @@ def test_the_mails_can_be_read_in_a_browser(demo: Demo, first: Told) -> None:
 @pytest.mark.parametrize(("name", "shown"), [("conversations", CONFIRM), ("requests", "brevo.send_mail")])
 def test_what_the_twins_got_can_be_read_in_a_browser(demo: Demo, first: Told, name: str, shown: str) -> None:
     assert shown in requests.get(f"{demo.pages}/{name}", timeout=20).text
+
+
+def test_the_doctor_finds_nothing_wrong(demo: Demo) -> None:
+    environment = own_environment() | {"ENV_FILE": str(Path(demo.ca_file).with_name(".env")), "NO_PROXY": "localhost"}
+    command = [sys.executable, "manage.py", "doctor", "--live"]
+    ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout.count("  ok:    ")) == (0, 3), ended.stdout
 
 
 def test_a_page_that_is_none_is_not_found(demo: Demo) -> None:

@@ -97,20 +97,19 @@ def test_the_application_gets_the_name_that_was_chosen(vonage: VonageTwin) -> No
     assert made(vonage).name == "Shop two"
 
 
-def test_events_of_conversations_come_with_the_secret_in_their_address(vonage: VonageTwin, folder: Path) -> None:
+@pytest.mark.parametrize(
+    ("capability", "hook", "path"),
+    [
+        ("rtc", "event_url", "/webhooks/rtc"),
+        ("voice", "answer_url", "/webhooks/voice/answer"),
+        ("voice", "event_url", "/webhooks/voice/event"),
+        ("messages", "inbound_url", "/webhooks/sms"),
+        ("messages", "status_url", "/webhooks/sms"),
+    ],
+)
+def test_each_webhook_comes_with_the_secret_in_its_address(vonage: VonageTwin, folder: Path, capability: str, hook: str, path: str) -> None:
     set_up()
-    assert made(vonage).url("rtc", "event_url") == f"{PUBLIC_URL}/webhooks/rtc/{lines(folder)['WEBHOOK_SECRET']}"
-
-
-def test_calls_and_texts_come_to_their_own_addresses(vonage: VonageTwin) -> None:
-    set_up()
-    hooks = [("voice", "answer_url"), ("voice", "event_url"), ("messages", "inbound_url"), ("messages", "status_url")]
-    assert [made(vonage).url(*hook).removeprefix(PUBLIC_URL) for hook in hooks] == [
-        "/webhooks/voice/answer",
-        "/webhooks/voice/event",
-        "/webhooks/sms",
-        "/webhooks/sms",
-    ]
+    assert made(vonage).url(capability, hook) == f"{PUBLIC_URL}{path}/{lines(folder)['WEBHOOK_SECRET']}"
 
 
 def test_calls_are_signed(vonage: VonageTwin) -> None:
@@ -251,7 +250,7 @@ def test_the_second_run_with_another_address_changes_the_webhooks_only(vonage: V
     set_up()
     before = made(vonage).public_key
     call_command("setup_vonage", "--public-url", "https://new.example.com", stdout=StringIO())
-    assert made(vonage).url("voice", "event_url") == "https://new.example.com/webhooks/voice/event"
+    assert made(vonage).url("voice", "event_url").startswith("https://new.example.com/webhooks/voice/event/")
     assert (made(vonage).public_key, made(vonage).name) == (before, NAME)
 
 
@@ -261,8 +260,8 @@ def test_what_an_operator_set_in_the_dashboard_stays(vonage: VonageTwin) -> None
     made(vonage).capabilities["vbc"] = {}
     made(vonage).privacy = {"improve_ai": True}
     set_up()
-    answer = {"address": f"{PUBLIC_URL}/webhooks/voice/answer", "http_method": "GET", "socket_timeout": 5000}
-    assert made(vonage).capabilities["voice"]["webhooks"]["answer_url"] == answer
+    answer = made(vonage).capabilities["voice"]["webhooks"]["answer_url"]
+    assert (answer["address"].startswith(f"{PUBLIC_URL}/webhooks/voice/answer/"), answer["socket_timeout"]) == (True, 5000)
     assert ("vbc" in made(vonage).capabilities, made(vonage).privacy) == (True, {"improve_ai": True})
 
 
