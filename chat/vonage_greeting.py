@@ -69,6 +69,16 @@ def ask() -> Iterator[Answer]:
         yield _of_account()
 
 
+def ask_new_account() -> Answer:
+    """The same before there is an application: whether its key and secret open the account."""
+    try:
+        number = sum(1 for _application in vonage_applications.everything())
+    except BackendError as error:
+        return _wrong(str(error) if error.code == "wrong_account" else f"Vonage can't be asked: {error}")
+    has = f"{number} application{'' if number == 1 else 's'}"
+    return Answer(Kind.WELL, f"Vonage takes NEXMO_API_KEY with its secret: the account has {has}. `manage.py setup_vonage` makes ours.")
+
+
 def _read_users(token: str) -> Reply:
     http = Http(settings.VONAGE_API_HOST, token=lambda: token, timeout_seconds=vonage_applications.TIMEOUT_SECONDS)
     try:

@@ -400,6 +400,25 @@ def test_events_that_go_elsewhere_are_noted(vonage: VonageTwin, address: str, wh
     assert (code, f"The application's events go {where}, or without our secret" in said[1], "hush" in said[1]) == (0, True, False)
 
 
+def test_before_there_is_an_application_the_account_is_asked(vonage: VonageTwin, settings: Settings) -> None:
+    settings.VONAGE_APPLICATION_ID = settings.VONAGE_PRIVATE_KEY = ""
+    said = "Vonage takes NEXMO_API_KEY with its secret: the account has 1 application. `manage.py setup_vonage` makes ours."
+    assert live()[1] == [f"ok:    {said}"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("VONAGE_API_SECRET", "wrong", "wrong: Vonage does not take NEXMO_API_KEY with NEXMO_API_SECRET."),
+        ("VONAGE_API_HOST", "localhost:1", "wrong: Vonage can't be asked: Nobody listens at localhost:1"),
+    ],
+)
+def test_an_account_that_does_not_open_is_named(vonage: VonageTwin, settings: Settings, name: str, value: str, said: str) -> None:
+    settings.VONAGE_APPLICATION_ID = settings.VONAGE_PRIVATE_KEY = ""
+    setattr(settings, name, value)
+    assert live()[1][0].startswith(said)
+
+
 # Live: Sendinblue.
 
 
@@ -421,13 +440,13 @@ def test_a_wrong_mail_key_is_named(brevo: BrevoTwin, settings: Settings) -> None
         ({"fault": "html_502"}, "Sendinblue is out of order (http_502)."),
         ({"fault": "empty_200"}, "is not Sendinblue's API."),
         ({"fault": "reset"}, "The connection to Sendinblue broke before its answer came."),
-        ({"fault": "hang"}, "took the connection, but gave no answer within 20 seconds."),
+        ({"fault": "hang"}, "Sendinblue took the connection, but gave no answer within 1 seconds."),
     ],
 )
 def test_what_sendinblue_answers_is_said_in_words(
     brevo: BrevoTwin, monkeypatch: pytest.MonkeyPatch, fault: dict[str, object], said: str
 ) -> None:
-    monkeypatch.setattr(sendinblue_wire, "READ_SECONDS", 0.5)
+    monkeypatch.setattr(sendinblue_wire, "READ_SECONDS", 1.0)
     brevo.faults.set("brevo.get_account", fault)
     code, [sentence] = live()
     assert (code, said in sentence) == (1, True), sentence

@@ -12,7 +12,7 @@ from orders.backends import sendinblue_wire
 
 # Where the words for a waiting mail would mislead: here nothing but a question was asked.
 SENDINBLUE_SAYS = {
-    "timeout": f"Sendinblue took the connection, but gave no answer within {sendinblue_wire.READ_SECONDS:.0f} seconds.",
+    "timeout": "Sendinblue took the connection, but gave no answer within {seconds:.0f} seconds.",
     "connection_lost": "The connection to Sendinblue broke before its answer came.",
     "unreachable": "Sendinblue can't be reached. Check the network and SENDINBLUE_API_URL.",
     "document_not_found": "SENDINBLUE_API_URL is not where Sendinblue's API answers. Its address ends in /v3.",
@@ -25,6 +25,8 @@ def ask() -> Iterator[Answer]:
     """One harmless question to each provider that is configured."""
     if settings.VONAGE_APPLICATION_ID and settings.VONAGE_PRIVATE_KEY:
         yield from vonage_greeting.ask()
+    elif settings.VONAGE_API_KEY and settings.VONAGE_API_SECRET:
+        yield vonage_greeting.ask_new_account()
     else:
         yield Answer(Kind.NOTE, "Vonage is not configured, so it was not asked.")
     if settings.SENDINBLUE_API_KEY:
@@ -42,4 +44,5 @@ def _sendinblue() -> Answer:
     except BackendError as error:
         is_ill = error.unknown and error.code not in SENDINBLUE_SAYS
         ill = f"Sendinblue is out of order ({error.code}). Nothing is to be done here: what waits is tried again by itself."
-        return Answer(Kind.WRONG, ill if is_ill else SENDINBLUE_SAYS.get(error.code, str(error)))
+        said = SENDINBLUE_SAYS.get(error.code, "").format(seconds=sendinblue_wire.READ_SECONDS)
+        return Answer(Kind.WRONG, ill if is_ill else said or str(error))
