@@ -15,6 +15,8 @@ from chat import call_news, calls, incoming, notices, webhooks
 from chat.backends import phones_vonage
 
 JSON = dict[str, Any]
+# Our name of a text and Vonage's, as the Messages API and as the SMS API calls them.
+OF_BOTH_APIS = (("client_ref", "client-ref"), ("message_uuid", "messageId"))
 
 
 @csrf_exempt
@@ -32,7 +34,8 @@ def answer(request: HttpRequest, secret: str = "") -> HttpResponse:
 @csrf_exempt
 def text(request: HttpRequest, secret: str = "") -> HttpResponse:
     """What became of a text of ours. A text to us is taken and dropped: the chat is where customers write."""
-    return webhooks.take(request, secret, _take_text)
+    # The SMS API posts forms or asks with a query, as its account is set up; the Messages API posts JSON.
+    return webhooks.take(request, secret, _take_text, methods=("GET", "POST"))
 
 
 def _take_event(request: HttpRequest, jti: str) -> HttpResponse:
@@ -42,7 +45,7 @@ def _take_event(request: HttpRequest, jti: str) -> HttpResponse:
 
 
 def _take_answer(request: HttpRequest, jti: str) -> HttpResponse:
-    asked: JSON = webhooks.read_object(request.body) if request.method == "POST" else request.GET.dict()
+    asked = _fields(request)
     incoming.use(jti)
     call = call_news.call_named(
         leg_id=incoming.text_of(asked, "uuid"),
@@ -57,9 +60,18 @@ def _take_answer(request: HttpRequest, jti: str) -> HttpResponse:
 
 
 def _take_text(request: HttpRequest, jti: str) -> HttpResponse:
-    told = webhooks.read_object(request.body)
+    told = _fields(request)
     incoming.use(jti)
-    name, message_id, status = (incoming.text_of(told, key) for key in ("client_ref", "message_uuid", "status"))
+    name, message_id = (incoming.text_of(told, new) or incoming.text_of(told, old) for new, old in OF_BOTH_APIS)
+    status = incoming.text_of(told, "status")
     if message_id and status:
         notices.note_delivery(name, message_id, status[:20])
     return HttpResponse()
+
+
+def _fields(request: HttpRequest) -> JSON:
+    """What the request tells, however it is packed. Raises ValueError."""
+    if request.method == "GET":
+        return request.GET.dict()
+    is_form = request.content_type == "application/x-www-form-urlencoded"
+    return request.POST.dict() if is_form else webhooks.read_object(request.body)

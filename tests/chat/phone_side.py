@@ -11,7 +11,7 @@ from django.utils import timezone
 from accounts.models import AGENTS_GROUP, User
 from chat import conversations, links
 from chat.coordinator import drain
-from chat.models import Conversation, Event
+from chat.models import Conversation, Event, EventKind, MirrorRefusal
 from chat.phone_models import CallReport, Notice, PhoneCall, StoredText
 from tests.chat.vonage_side import order_told
 
@@ -28,6 +28,11 @@ def on_duty(username: str, phone: str, **more: Any) -> User:
     group.permissions.add(Permission.objects.get(codename="answer_chats"))
     person.groups.add(group)
     return person
+
+
+def messaging_is_over() -> None:
+    """Vonage copies no conversation, as since 2026-04-30; texts and calls go on, and the tests save its copies' time."""
+    MirrorRefusal.objects.create(kind=EventKind.EVERYTHING, code="over", reason="In-App Messaging has ended.")
 
 
 def browser_of(customer: User) -> Client:
