@@ -1,5 +1,7 @@
 """The copy at Vonage for operators: what it refuses and why, with one button to try again; what is copied; what came back."""
 
+from typing import Any
+
 from django.contrib import admin, messages
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
@@ -43,7 +45,11 @@ class MirrorRefusalAdmin(WorkersOwn, admin.ModelAdmin[MirrorRefusal]):
     show_full_result_count = False
     actions = ("try_again",)
 
-    @admin.display(description=_("refused by provider"))
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Named for what it shows."""
+        return super().changelist_view(request, {"title": gettext("Refused by provider")} | (extra_context or {}))
+
+    @admin.display(description=_("what has stopped"))
     def what(self, refusal: MirrorRefusal) -> str:
         """Whose copy has stopped."""
         if refusal.conversation is None:
@@ -54,7 +60,7 @@ class MirrorRefusalAdmin(WorkersOwn, admin.ModelAdmin[MirrorRefusal]):
     def button(self, refusal: MirrorRefusal) -> SafeString:
         """Posts the list's own form elsewhere, because a form can't hold another."""
         url = reverse("admin:chat_mirrorrefusal_try_again", args=[refusal.pk])
-        return format_html('<button type="submit" class="button" formaction="{}">{}</button>', url, _("Try again"))
+        return format_html('<button type="submit" class="button nowrap" formaction="{}">{}</button>', url, _("Try again"))
 
     def get_urls(self) -> list[URLPattern]:
         """One more: the button's."""
@@ -91,6 +97,10 @@ class OutboxAdmin(WorkersOwn, admin.ModelAdmin[OutboxRow]):
     show_full_result_count = False
     ordering = ("-pk",)
     actions = ("retry_now",)
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Named for what it shows."""
+        return super().changelist_view(request, {"title": str(self.opts.verbose_name_plural).capitalize()} | (extra_context or {}))
 
     @admin.display(description=_("state"), ordering="state")
     def state_words(self, row: OutboxRow) -> str:

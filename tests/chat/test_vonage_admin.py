@@ -77,7 +77,8 @@ def test_who_may_only_look_may_not_try_again(client: Client, refusal: MirrorRefu
 
 
 def test_a_stranger_is_led_to_the_log_in(client: Client, refusal: MirrorRefusal) -> None:
-    assert (client.post(try_again(refusal)).status_code, MirrorRefusal.objects.count()) == (302, 1)
+    answer = client.post(try_again(refusal))
+    assert (answer.headers["Location"].startswith("/admin/login/"), MirrorRefusal.objects.count()) == (True, 1)
 
 
 def test_a_refused_copy_is_called_so(as_clerk: Client, refusal: MirrorRefusal) -> None:

@@ -127,6 +127,10 @@ def test_a_key_is_taken_as_text(setting: str) -> None:
     assert load_key(setting).private_numbers() == KEY.private_numbers()
 
 
+def test_a_key_is_loaded_once() -> None:
+    assert load_key(PKCS8) is load_key(PKCS8)
+
+
 @pytest.mark.parametrize("pem", [PKCS8, PKCS1], ids=["PKCS#8", "PKCS#1"])
 def test_a_key_is_taken_from_a_file_of_any_name(pem: str, tmp_path: Path) -> None:
     (tmp_path / "key").write_text(pem)
