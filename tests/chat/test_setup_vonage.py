@@ -215,11 +215,11 @@ def test_another_public_url_stays_and_is_named(vonage: VonageTwin, folder: Path)
     assert lines(folder)["PUBLIC_URL"] == "https://www.example.com/"
 
 
-def test_nothing_is_made_where_no_line_can_be_written(vonage: VonageTwin, settings: Settings) -> None:
-    settings.ENV_FILE = Path("/dev/null")
+def test_nothing_is_made_where_no_line_can_be_written(vonage: VonageTwin, folder: Path, settings: Settings) -> None:
+    settings.ENV_FILE.mkdir()
     with pytest.raises(CommandError, match="Point ENV_FILE to one"):
         set_up()
-    assert changes(vonage) == set()
+    assert (changes(vonage), [path.name for path in folder.iterdir()]) == (set(), [".env"])
 
 
 # Looking first.
