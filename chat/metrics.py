@@ -8,6 +8,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import REGISTRY, Collector
 
 from chat import outbox
+from chat.backends.circuit import all_circuits
 from chat.hub import hub
 from chat.outbox import State
 
@@ -46,6 +47,22 @@ class Outbox(Collector):
         yield oldest
 
 
+class Circuits(Collector):
+    """Which providers this process holds its calls back from."""
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """1 while the circuit is open, and the pace in calls a second where one was learned."""
+        is_open = GaugeMetricFamily("ordersupport_circuit_open", "Calls to this provider are held back.", labels=["provider"])
+        pace = GaugeMetricFamily("ordersupport_pace_per_second", "The pace learned from the provider's refusals.", labels=["provider"])
+        for name in sorted({circuit.name for circuit in all_circuits}):
+            same = [circuit for circuit in all_circuits if circuit.name == name]
+            is_open.add_metric([name], any(circuit.is_open for circuit in same))
+            for learned in [circuit.pace.per_second for circuit in same if circuit.pace.per_second is not None][:1]:
+                pace.add_metric([name], learned)
+        yield is_open
+        yield pace
+
+
 class Sockets(Collector):
     """How many sockets this process holds open."""
 
@@ -58,3 +75,4 @@ def register() -> None:
     """Make both known, once."""
     REGISTRY.register(Outbox())
     REGISTRY.register(Sockets())
+    REGISTRY.register(Circuits())

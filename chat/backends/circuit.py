@@ -2,12 +2,20 @@
 
 import threading
 import time
+import weakref
 
+from chat.backends.pace import Pace
 from chat.outbox import BackendError
 
 FAILURES_IN_A_ROW = 10
 PAUSE_SECONDS = 10.0
 LONGEST_PAUSE_SECONDS = 60.0
+# A short pause is slept through in the call's own thread: giving the row back would only have it claimed again.
+LONGEST_SLEEP_SECONDS = 2.0
+
+
+# For /metrics; a circuit that nobody uses any more drops out by itself.
+all_circuits: "weakref.WeakSet[Circuit]" = weakref.WeakSet()
 
 
 class Circuit:
@@ -20,20 +28,41 @@ class Circuit:
         self._name = name
         self._lock = threading.Lock()
         self._failures, self._closed_until = 0, 0.0
+        self.pace = Pace()
+        all_circuits.add(self)
+
+    @property
+    def name(self) -> str:
+        """The provider's, for people."""
+        return self._name
+
+    @property
+    def is_open(self) -> bool:
+        """Whether calls are held back now."""
+        return self._closed_until > time.time()
 
     def check(self) -> None:
         """Raise BackendError, to be tried again when the pause is over, unless a call may go out now."""
+        time.sleep(self._wait())
+
+    def _wait(self) -> float:
+        """Seconds until this call may begin; raises BackendError where that is too long to hold a thread for."""
         now = time.time()
         with self._lock:
             wait = self._closed_until - now
             # A longer wait than we ever set means that the clock was set back.
-            if 0 < wait <= LONGEST_PAUSE_SECONDS:
+            if LONGEST_SLEEP_SECONDS < wait <= LONGEST_PAUSE_SECONDS:
                 raise BackendError(f"{self._name} does not answer well; we ask again in a moment.", code="circuit_open", retry_after=wait)
             if self._failures >= FAILURES_IN_A_ROW:
                 self._closed_until = now + PAUSE_SECONDS
+        turn = max(wait if 0 < wait <= LONGEST_SLEEP_SECONDS else 0.0, self.pace.reserve())
+        if turn > LONGEST_SLEEP_SECONDS:
+            raise BackendError(f"{self._name} takes no more at a time; this one waits its turn.", code="paced", retry_after=turn)
+        return turn
 
     def succeeded(self) -> None:
         """It answered as it should."""
+        self.pace.took()
         with self._lock:
             self._failures, self._closed_until = 0, 0.0
 
@@ -46,5 +75,6 @@ class Circuit:
 
     def pause(self, seconds: float) -> None:
         """It asked for a pause (429), which counts for every call; longer ones only for the call that was told."""
+        self.pace.slow_down(seconds=min(seconds, LONGEST_PAUSE_SECONDS))
         with self._lock:
             self._closed_until = max(self._closed_until, time.time() + min(seconds, LONGEST_PAUSE_SECONDS))

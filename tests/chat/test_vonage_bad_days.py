@@ -10,6 +10,7 @@ from pytest_django import Settings
 from accounts.models import User
 from chat import conversations
 from chat.backends import vonage_client
+from chat.backends.pace import Pace
 from chat.backends.vonage_tokens import server_token
 from chat.models import Event, Member, MirroredEvent, MirrorRefusal
 from chat.outbox import State
@@ -52,6 +53,7 @@ def vonage(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Vona
 def wait_over(vonage: VonageTwin) -> None:
     """A pause that Vonage asked for is over."""
     vonage_client.circuit.succeeded()
+    vonage_client.circuit.pace = Pace()
     work_again()
 
 
