@@ -48,6 +48,9 @@ def party(*, conversation_id: str, username: str, user: User | AnonymousUser | N
 
     `username` empty: the caller's log-in, else the customer whose grant the session holds. A valid `key` becomes such a grant.
     """
+    # PostgreSQL refuses to look for a NUL, and no database takes half a character.
+    if not conversation_id.isprintable():
+        raise NoAccessError
     conversation = Conversation.objects.select_related("customer").filter(public_id=conversation_id).first()
     if conversation is None:
         raise NoAccessError(conversation_id)

@@ -30,9 +30,9 @@ def names(key: str, conversation: Conversation, subject: int) -> bool:
 def _read(key: str) -> tuple[str, int]:
     try:
         public_id, subject = signing.loads(key, salt=SALT, max_age=timedelta(days=settings.LINK_MAX_AGE_DAYS))
+        return str(public_id), int(subject)
     except (signing.BadSignature, ValueError, TypeError):
         return "", 0
-    return str(public_id), int(subject)
 
 
 def path_for(conversation: Conversation, subject: int, *, username: str | None = None) -> str:

@@ -1,0 +1,292 @@
+"""The chat page and the inbox, as browsers without scripts use them."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from django.test import Client
+
+from accounts.models import User
+from chat import conversations, links
+from chat.coordinator import drain
+from chat.models import Conversation, Event
+from orders.models import Order, Status
+
+Answer = Any
+GONE = (404, "chat/turned_away.html")
+
+
+@pytest.fixture
+def order(alice: User, place: Callable[..., Order]) -> Order:
+    """An order that Alice was told of."""
+    placed = place(alice)
+    drain()
+    return placed
+
+
+@pytest.fixture
+def browser() -> Client:
+    """A browser; what goes wrong comes back as a page, and forms need their token."""
+    return Client(enforce_csrf_checks=True, raise_request_exception=False)
+
+
+def link(order: Order) -> str:
+    """The mail's link, from the path on."""
+    parts = urlsplit(links.url_for(order.customer.conversation, order.number))
+    return f"{parts.path}?{parts.query}"
+
+
+def path(order: Order, username: str | None = None) -> str:
+    """The page's path without a key."""
+    return links.path_for(order.customer.conversation, order.number, username=username)
+
+
+def shown(answer: Answer) -> tuple[int, str]:
+    """Status and template."""
+    return answer.status_code, answer.templates[0].name
+
+
+def say(browser: Client, url: str, text: str, **fields: str) -> Answer:
+    """Open the page and post its form, as a browser without scripts does."""
+    token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', browser.get(url).content.decode())
+    assert token
+    return browser.post(url, {"text": text, "csrfmiddlewaretoken": token[1], **fields})
+
+
+def said() -> list[str]:
+    """The texts of all messages."""
+    return [str(event.body["text"]) for event in Event.objects.filter(type="message").order_by("sequence")]
+
+
+# --- The customer ------------------------------------------------------------------------------------------------------
+
+
+def test_the_mails_link_shows_the_order(browser: Client, order: Order) -> None:
+    answer = browser.get(link(order))
+    assert (answer.status_code, "Blue mug" in answer.content.decode()) == (200, True)
+
+
+def test_after_the_link_the_page_opens_without_its_key(browser: Client, order: Order) -> None:
+    browser.get(link(order))
+    assert browser.get(path(order)).status_code == 200
+
+
+def test_without_the_link_nobody_gets_in(browser: Client, order: Order) -> None:
+    assert shown(browser.get(path(order))) == GONE
+
+
+@pytest.mark.parametrize(
+    "spoil", [lambda key: key[:-1], lambda key: key + "x", lambda key: key.swapcase(), lambda key: "", lambda key: "%00"]
+)
+def test_a_key_that_was_tampered_with_opens_nothing(browser: Client, order: Order, spoil: Callable[[str], str]) -> None:
+    url, _equals, key = link(order).partition("=")
+    assert shown(browser.get(f"{url}={spoil(key)}")) == GONE
+
+
+def test_anothers_link_opens_nothing_of_alices(browser: Client, order: Order, bob: User, place: Callable[..., Order]) -> None:
+    theirs = place(bob)
+    drain()
+    key = link(theirs).partition("?")[2]
+    assert shown(browser.get(f"{path(order)}?{key}")) == GONE
+
+
+def test_in_bobs_browser_alices_page_is_gone(browser: Client, order: Order, bob: User, place: Callable[..., Order]) -> None:
+    theirs = place(bob)
+    drain()
+    browser.get(link(theirs))
+    assert shown(browser.get(path(order))) == GONE
+
+
+def test_alices_own_conversation_doesnt_show_bobs_order(browser: Client, order: Order, bob: User, place: Callable[..., Order]) -> None:
+    theirs = place(bob)
+    browser.get(link(order))
+    assert shown(browser.get(links.path_for(order.customer.conversation, theirs.number))) == GONE
+
+
+def test_her_own_draft_is_not_shown(browser: Client, order: Order, place: Callable[..., Order]) -> None:
+    draft = place(order.customer, status=Status.DRAFT)
+    browser.get(link(order))
+    assert shown(browser.get(path(draft))) == GONE
+
+
+def test_all_her_told_orders_open_with_one_link(browser: Client, order: Order, place: Callable[..., Order]) -> None:
+    second = place(order.customer)
+    drain()
+    browser.get(link(order))
+    assert browser.get(path(second)).status_code == 200
+
+
+@pytest.mark.parametrize("number", ["0", "99999999999999999999", "9" * 5000])
+def test_an_order_number_that_never_was_is_gone(browser: Client, order: Order, number: str) -> None:
+    browser.get(link(order))
+    assert browser.get(path(order).rpartition("/")[0] + f"/{number}").status_code == 404
+
+
+@pytest.mark.parametrize("name", ["%00", "%FF", "bob", "x" * 5000, "..", "agent"])
+def test_the_path_of_another_name_opens_nothing(browser: Client, order: Order, agent: User, bob: User, name: str) -> None:
+    browser.get(link(order))
+    assert browser.get(f"/chat/{name}/{order.customer.conversation.public_id}/{order.number}").status_code == 404
+
+
+@pytest.mark.parametrize("conversation_id", ["CON-0", "%00", "%FF", "x" * 5000])
+def test_a_conversation_that_never_was_is_gone_for_agents_too(browser: Client, order: Order, agent: User, conversation_id: str) -> None:
+    browser.force_login(agent)
+    assert browser.get(f"/chat/agent/{conversation_id}/{order.number}").status_code == 404
+
+
+def test_a_conversation_that_is_there_and_one_that_isnt_look_the_same_to_a_stranger(browser: Client, order: Order) -> None:
+    there = browser.get(path(order)).content.decode().replace(order.customer.conversation.public_id, "CON-0")
+    assert browser.get(f"/chat/alice/CON-0/{order.number}").content.decode() == there
+
+
+def test_reading_needs_no_login_and_is_kept_by_no_cache(browser: Client, order: Order) -> None:
+    assert "no-store" in browser.get(link(order))["Cache-Control"]
+
+
+def test_a_head_request_is_answered_without_a_body(browser: Client, order: Order) -> None:
+    answer = browser.head(link(order))
+    assert (answer.status_code, answer.content) == (200, b"")
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
+def test_other_methods_are_refused(client: Client, order: Order, method: str) -> None:
+    assert client.generic(method, link(order)).status_code == 405
+
+
+# --- Writing without scripts -------------------------------------------------------------------------------------------
+
+
+def test_a_message_is_stored_beside_its_order(browser: Client, order: Order) -> None:
+    say(browser, link(order), "Hello")
+    assert Event.objects.get(type="message").body == {"message_type": "text", "text": "Hello", "about": order.number}
+
+
+def test_after_writing_the_browser_goes_on_to_the_same_page(browser: Client, order: Order) -> None:
+    answer = say(browser, link(order), "Hello")
+    assert (answer.status_code, answer["Location"]) == (303, link(order))
+
+
+def test_the_page_that_follows_shows_the_message(browser: Client, order: Order) -> None:
+    answer = say(browser, link(order), "Is it <b>blue</b>?")
+    assert "Is it &lt;b&gt;blue&lt;/b&gt;?" in browser.get(answer["Location"]).content.decode()
+
+
+def test_the_form_sent_twice_is_one_message(browser: Client, order: Order) -> None:
+    say(browser, link(order), "Hello", client_key="k-1")
+    say(browser, link(order), "Hello", client_key="k-1")
+    assert said() == ["Hello"]
+
+
+@pytest.mark.parametrize("text", ["", "   ", "x" * 8001, "a\x00b"])
+def test_a_message_that_cant_be_taken_comes_back_with_its_reason(browser: Client, order: Order, text: str) -> None:
+    answer = say(browser, link(order), text)
+    assert (answer.status_code, bool(answer.context["form_error"]), answer.context["draft"]) == (422, True, text)
+    assert said() == []
+
+
+def test_a_key_that_cant_be_stored_is_refused(browser: Client, order: Order) -> None:
+    assert say(browser, link(order), "Hello", client_key="x" * 65).status_code == 422
+
+
+def test_a_form_without_its_token_is_refused(browser: Client, order: Order) -> None:
+    browser.get(link(order))
+    assert browser.post(path(order), {"text": "Hello"}).status_code == 403
+    assert said() == []
+
+
+def test_a_form_of_another_site_is_refused(browser: Client, order: Order) -> None:
+    browser.get(link(order))
+    token = browser.cookies["ordersupport_csrf"].value
+    answer = browser.post(path(order), {"text": "Hello", "csrfmiddlewaretoken": token}, headers={"Origin": "https://evil.example"})
+    assert (answer.status_code, said()) == (403, [])
+
+
+def test_a_stranger_cant_write(order: Order) -> None:
+    answer = Client().post(path(order), {"text": "Hello"})
+    assert (shown(answer), said()) == (GONE, [])
+
+
+# --- The agent ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_agents_own_name_in_the_path_lets_nobody_in(browser: Client, order: Order, agent: User) -> None:
+    assert shown(browser.get(path(order, "agent"))) == GONE
+
+
+def test_the_agents_own_name_works_once_logged_in(browser: Client, order: Order, agent: User) -> None:
+    browser.force_login(agent)
+    answer = browser.get(path(order, "agent"))
+    assert (answer.status_code, answer.context["page"]["me"]["role"]) == (200, "agent")
+
+
+def test_another_agents_name_doesnt_work(browser: Client, order: Order, agent: User, clerk: User) -> None:
+    browser.force_login(agent)
+    assert shown(browser.get(path(order, "clerk"))) == GONE
+
+
+def test_the_customers_name_doesnt_work_for_an_agent(browser: Client, order: Order, agent: User) -> None:
+    browser.force_login(agent)
+    assert shown(browser.get(path(order))) == GONE
+
+
+def test_an_agent_finds_the_way_from_the_closed_door_to_their_login(browser: Client, order: Order) -> None:
+    answer = browser.get(path(order, "agent"))
+    assert answer.context["login_url"].startswith("/login/?next=%2Fchat%2Fagent%2FCON-")
+
+
+def test_an_agent_answers_under_their_own_name(browser: Client, order: Order, agent: User) -> None:
+    browser.force_login(agent)
+    say(browser, path(order, "agent"), "Hello Alice")
+    sender = Event.objects.get(type="message").from_member
+    assert sender is not None
+    assert sender.user == agent
+
+
+def test_in_one_browser_login_and_link_each_speak_for_themselves(browser: Client, order: Order, agent: User) -> None:
+    browser.get(link(order))
+    browser.force_login(agent)
+    browser.get(link(order))
+    say(browser, path(order), "I am Alice")
+    sender = Event.objects.get(type="message").from_member
+    assert sender is not None
+    assert sender.user == order.customer
+
+
+# --- The inbox ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_stranger_is_sent_to_the_login_from_the_inbox(browser: Client, db: None) -> None:
+    answer = browser.get("/inbox/")
+    assert (answer.status_code, answer["Location"]) == (302, "/login/?next=/inbox/")
+
+
+def test_a_customer_with_a_login_has_no_inbox(browser: Client, alice: User) -> None:
+    browser.force_login(alice)
+    assert browser.get("/inbox/").status_code == 403
+
+
+def test_the_inbox_lists_who_wrote_last_first(browser: Client, agent: User, alice: User, bob: User, clerk: User) -> None:
+    opened = {person: conversations.open_for(person) for person in (alice, bob, clerk)}
+    conversations.send_text(conversations.join(opened[bob], bob), "Hello")
+    browser.force_login(agent)
+    rows = browser.get("/inbox/").context["rows"]
+    assert [row["id"] for row in rows] == [opened[person].public_id for person in (bob, clerk, alice)]
+
+
+def test_the_inbox_shows_what_people_wrote_as_text(browser: Client, agent: User, alice: User) -> None:
+    conversations.send_text(conversations.join(conversations.open_for(alice), alice), "<script>alert(1)</script>")
+    browser.force_login(agent)
+    assert "<script>alert(1)</script>" not in browser.get("/inbox/").content.decode()
+
+
+def test_the_inbox_asks_the_database_as_often_for_ten_conversations_as_for_one(
+    browser: Client, agent: User, place: Callable[..., Order], django_assert_max_num_queries: Any
+) -> None:
+    [place(User.objects.create_user(f"customer-{number}", email="c@example.com")) for number in range(10)]
+    drain()
+    browser.force_login(agent)
+    with django_assert_max_num_queries(10):
+        browser.get("/inbox/")
+    assert Conversation.objects.count() == 10
