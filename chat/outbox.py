@@ -25,6 +25,9 @@ from django.utils.translation import gettext_lazy as _
 from django_guid import get_guid
 
 BACKOFF_FIRST_SECONDS = 2.0
+# A young row is tried each minute at least. An old one waits a tenth of its age, up to a quarter of an hour: after an outage nobody waits
+# much longer than it lasted, and thousands of rows don't ask each minute all through a long one.
+BACKOFF_YOUNG_SECONDS = 60.0
 BACKOFF_LONGEST_SECONDS = 900.0
 # Whatever a provider asks for, and however much it writes.
 RETRY_AFTER_LONGEST_SECONDS = 86_400.0
@@ -133,7 +136,7 @@ class OutboxRow(models.Model):
         if error.permanent or self._is_too_old(now):
             self._write(state=State.FAILED, finished_at=now, lease_token=None, **told)
         else:
-            delay = max(backoff(self.attempts), min(error.retry_after or 0.0, RETRY_AFTER_LONGEST_SECONDS))
+            delay = max(backoff(self.attempts, waited=now - self.created_at), min(error.retry_after or 0.0, RETRY_AFTER_LONGEST_SECONDS))
             self._write(next_attempt_at=now + timedelta(seconds=delay), lease_token=None, **told)
 
     def retry_now(self) -> bool:
@@ -241,9 +244,10 @@ def lease() -> timedelta:
     return timedelta(seconds=settings.OUTBOX_LEASE_SECONDS)
 
 
-def backoff(attempts: int) -> float:
-    """Seconds until the next attempt: exponential with full jitter, so that a provider coming back is not run over."""
-    highest = min(BACKOFF_LONGEST_SECONDS, BACKOFF_FIRST_SECONDS * 2.0 ** min(attempts - 1, 20))
+def backoff(attempts: int, *, waited: timedelta) -> float:
+    """Seconds until the next attempt of a row of this age: exponential with full jitter, so that a provider coming back is not run over."""
+    longest = min(max(BACKOFF_YOUNG_SECONDS, waited.total_seconds() / 10), BACKOFF_LONGEST_SECONDS)
+    highest = min(longest, BACKOFF_FIRST_SECONDS * 2.0 ** min(attempts - 1, 20))
     return random.uniform(highest / 10, highest)  # noqa: S311 - spreads load, guards nothing
 
 

@@ -252,12 +252,30 @@ def test_an_error_is_stored_whatever_the_provider_wrote(claimed: OrderConfirmati
     assert len(kept.last_error) <= 2000
 
 
-@pytest.mark.parametrize(
-    ("attempts", "least", "most"), [(1, 0.2, 2), (2, 0.4, 4), (5, 3.2, 32), (10, 90, 900), (1000, 90, 900), (2**31, 90, 900)]
-)
-def test_the_back_off_doubles_up_to_a_quarter_of_an_hour(monkeypatch: pytest.MonkeyPatch, attempts: int, least: float, most: float) -> None:
+@pytest.fixture
+def _both_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The jitter's least and most, added up."""
     monkeypatch.setattr(random, "uniform", lambda low, high: low + high)
-    assert outbox.backoff(attempts) == pytest.approx(least + most)
+
+
+@pytest.mark.usefixtures("_both_ends")
+@pytest.mark.parametrize(
+    ("attempts", "least", "most"), [(1, 0.2, 2), (2, 0.4, 4), (5, 3.2, 32), (10, 6, 60), (1000, 6, 60), (2**31, 6, 60)]
+)
+def test_the_back_off_of_a_young_row_doubles_up_to_a_minute(attempts: int, least: float, most: float) -> None:
+    assert outbox.backoff(attempts, waited=timedelta(seconds=1)) == pytest.approx(least + most)
+
+
+@pytest.mark.usefixtures("_both_ends")
+@pytest.mark.parametrize(("hours", "most"), [(0.5, 180), (1, 360), (2, 720), (3, 900), (24, 900), (-5, 60)])
+def test_a_row_that_waited_for_long_waits_another_tenth_of_that_at_most(hours: float, most: float) -> None:
+    assert outbox.backoff(100, waited=timedelta(hours=hours)) == pytest.approx(most * 1.1)
+
+
+def test_an_hours_outage_is_over_for_every_row_within_six_minutes(claimed: OrderConfirmation) -> None:
+    claimed.attempts, claimed.created_at = 50, timezone.now() - timedelta(hours=1)
+    claimed.give_back(NOT_NOW)
+    assert 36 <= wait_of(claimed) + 1 <= 362
 
 
 def test_an_unknown_outcome_is_marked(claimed: OrderConfirmation) -> None:
