@@ -91,6 +91,9 @@ def serve(listening: socket.socket, *, with_worker: bool) -> None:
         tail.start()
         if worker:
             worker.start()
+        # After its shutdown uvicorn raises the signal again, which would end the process before the worker's rows are given back.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_ignored: None)
         try:
             server.run(sockets=[listening])
         finally:

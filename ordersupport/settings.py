@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import django_stubs_ext
 from django.core.exceptions import ImproperlyConfigured
@@ -24,7 +25,7 @@ PORT = env.number("PORT", default=3000, least=1, most=65535)
 # Whether PUBLIC_URL follows the port that the server finds free (`ordersupport/server.py`).
 PUBLIC_URL_IS_SET = bool(env.text("PUBLIC_URL"))
 PUBLIC_URL = env.url("PUBLIC_URL", default=f"http://localhost:{PORT}")
-ALLOWED_HOSTS = env.names("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+ALLOWED_HOSTS = env.names("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]", str(urlsplit(PUBLIC_URL).hostname)])
 SHOP_NAME = env.text("SHOP_NAME", default="Order Support")
 IS_SCALED = bool(env.text("DATABASE_URL").startswith(("postgres", "pgsql")) or env.text("REDIS_URL"))
 SECRET_KEY = env.secret_key("SECRET_KEY", kept_in=None if IS_SCALED and not DEMO else VAR_DIR / "secret_key")

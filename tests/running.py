@@ -48,15 +48,15 @@ def running_demo(folder: Path, **environment: str) -> Iterator[Product]:
         process.wait(PATIENCE_SECONDS)
 
 
-def wait_for(look: Callable[[], Found | None], what: str) -> Found:
+def wait_for(look: Callable[[], Found | None], what: str, *, seconds: float = PATIENCE_SECONDS) -> Found:
     """Look until something is there; raises AssertionError that says what was waited for."""
-    until = time.monotonic() + PATIENCE_SECONDS
+    until = time.monotonic() + seconds
     while time.monotonic() < until:
         found = look()
         if found:
             return found
         time.sleep(0.05)
-    raise AssertionError(f"waited {PATIENCE_SECONDS:.0f} s for {what}")
+    raise AssertionError(f"waited {seconds:.0f} s for {what}")
 
 
 def _address(process: "subprocess.Popen[bytes]", log: Path) -> str | None:
