@@ -127,7 +127,7 @@ class ConversationConsumer(Frames):
             await self.refuse("bad_type", "A message needs event.body and a client_key.", client_key=key)
             return
         try:
-            stored = await self._send(body, key)
+            stored = await self._send(body, key, _number(frame.get("vonage_after")))
         except conversations.RefusedError as refused:
             await self.refuse(refused.code, str(refused), client_key=key, retry=refused.retry)
             return
@@ -140,8 +140,8 @@ class ConversationConsumer(Frames):
 
     async def on_seen(self, frame: dict[str, Any]) -> None:
         """Move this party's mark forward."""
-        sequence = frame.get("sequence")
-        if isinstance(sequence, int) and 0 <= sequence < 2**53:
+        sequence = _number(frame.get("sequence"))
+        if sequence is not None:
             await self._see(sequence)
 
     async def on_present(self, frame: dict[str, Any]) -> None:
@@ -194,10 +194,9 @@ class ConversationConsumer(Frames):
         return shapes.members(self.me.conversation)
 
     @database_sync_to_async
-    def _send(self, body: dict[str, Any], key: str) -> shapes.Shape:
-        about = body.get("about")
-        about = about if isinstance(about, int) and 0 < about < 2**53 else None
-        event = conversations.send_text(self.me, body.get("text", ""), key=key, about=about)
+    def _send(self, body: dict[str, Any], key: str, vonage_after: int | None) -> shapes.Shape:
+        about = _number(body.get("about")) or None
+        event = conversations.send_text(self.me, body.get("text", ""), key=key, about=about, vonage_after=vonage_after)
         return shapes.event(event, self.me.conversation)
 
     @database_sync_to_async
@@ -237,3 +236,8 @@ class InboxConsumer(Frames):
     def _rows(self, conversation_id: str) -> list[shapes.Shape]:
         found = Conversation.objects.select_related("customer").filter(public_id=conversation_id)
         return page.inbox_rows(found, self._user) if self._user else []
+
+
+def _number(value: object) -> int | None:
+    """An event's or an order's number; None for anything else."""
+    return value if isinstance(value, int) and 0 <= value < 2**53 else None

@@ -16,6 +16,8 @@ from chat.models import JSON, Conversation, Event, Member, MirroredEvent
 
 LONGEST_TEXT = 8000
 LONGEST_KEY = 64
+# The client key of a message that came by Vonage's webhook is this and its number there.
+FROM_VONAGE = "vonage:"
 PAGE = 50
 LONGEST_PAGE = 200
 
@@ -67,16 +69,20 @@ def add_event(
     sender: Member | None = None,
     key: str | None = None,
     provider_id: str | None = None,
+    vonage_after: int | None = None,
 ) -> Event:
     """Store one event under the conversation's next number; with a `key` that the sender used before, answer the stored one.
 
     Numbers are gap-free because they are given inside the transaction, under a lock on the conversation's row.
     `provider_id`: the event came from Vonage under this id; all others are copied there, where Vonage is configured.
+    `vonage_after`: the sender's browser may have sent it there itself, when our last event had this number; if its webhook was faster
+    than the browser, what came of that is the answer.
     Raises RefusedError (`key_reused`) where the key stands for another event.
     """
     with transaction.atomic():
         locked = Conversation.objects.select_for_update().get(pk=conversation.pk)
         stored = locked.events.filter(from_member=sender, client_key=key).first() if key else None
+        stored = stored or _came_back(locked, sender, body, key=key, after=vonage_after)
         if stored:
             return _same(stored, kind, body)
         now = timezone.now()
@@ -91,21 +97,21 @@ def add_event(
             created_at=now,
         )
         if provider_id is None and backends.mirror().wants(kind):
-            MirroredEvent.objects.create(event=event, conversation=locked)
+            MirroredEvent.objects.create(event=event, conversation=locked, may_be_there=vonage_after is not None)
         _note(locked, event, sender)
     conversation.sequence = event.sequence
     return event
 
 
-def send_text(sender: Member, text: str, *, key: str | None = None, about: int | None = None) -> Event:
-    """Store a person's message. Raises RefusedError for a text or a key that can't be taken."""
+def send_text(sender: Member, text: str, *, key: str | None = None, about: int | None = None, vonage_after: int | None = None) -> Event:
+    """Store a person's message (`vonage_after` as in `add_event`). Raises RefusedError for a text or a key that can't be taken."""
     check_text(text)
     if key is not None and not (0 < len(key) <= LONGEST_KEY and key.isprintable()):
         raise RefusedError(_("A client key has 1 to 64 printable characters."), code="bad_key", field="client_key")
     body: JSON = {"message_type": "text", "text": text.strip()}
     if about is not None:
         body["about"] = about
-    event = add_event(sender.conversation, "message", body, sender=sender, key=key or str(uuid.uuid4()))
+    event = add_event(sender.conversation, "message", body, sender=sender, key=key or str(uuid.uuid4()), vonage_after=vonage_after)
     see(sender, event.sequence)
     return event
 
@@ -153,8 +159,22 @@ def history(conversation: Conversation, *, after: int | None = None, before: int
     return list(events.order_by("-sequence")[:limit])[::-1]
 
 
+def _came_back(conversation: Conversation, sender: Member | None, body: JSON, *, key: str | None, after: int | None) -> Event | None:
+    """The sender's message that Vonage's webhook brought, told by its words; from now on it has the sender's own key."""
+    if after is None:
+        return None
+    newer = conversation.events.filter(from_member=sender, type="message", sequence__gt=after, client_key__startswith=FROM_VONAGE)
+    event = next((event for event in newer.order_by("sequence") if event.body.get("text") == body.get("text")), None)
+    if event:
+        event.client_key = key
+        event.save(update_fields=["client_key"])
+    return event
+
+
 def _same(stored: Event, kind: str, body: JSON) -> Event:
-    if stored.type != kind or (kind == "message" and stored.body != body):
+    # What came back from Vonage names no order.
+    said = body if "about" in stored.body or stored.provider_id is None else {name: body[name] for name in body if name != "about"}
+    if stored.type != kind or (kind == "message" and stored.body != said):
         raise RefusedError(_("This client key was used for another message."), code="key_reused", field="client_key")
     return stored
 

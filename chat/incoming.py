@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models import User
@@ -59,6 +60,9 @@ def fold(receipt: WebhookReceipt) -> Work:
     if conversation is None and is_new_here:
         raise BackendError("The conversation is not known yet.", code="unknown_conversation")
     with transaction.atomic():
+        if conversation:
+            # Its sender's browser may bring the same message through our own door at this moment: one after the other.
+            Conversation.objects.select_for_update().get(pk=conversation.pk)
         reason = _settle(conversation, receipt) if conversation else "The conversation is none of ours."
         if reason:
             receipt.cancel(reason)
@@ -102,14 +106,17 @@ def _named(conversation: Conversation, name: str | None) -> list[Event]:
 
 def _add(conversation: Conversation, sender: Member, text: str, *, number: str) -> None:
     body: dict[str, object] = {"message_type": "text", "text": text}
-    event = conversations.add_event(conversation, "message", body, sender=sender, key=f"vonage:{number}"[:64], provider_id=number)
+    event = conversations.add_event(
+        conversation, "message", body, sender=sender, key=f"{conversations.FROM_VONAGE}{number}"[:64], provider_id=number
+    )
     sender.conversation = conversation
     conversations.see(sender, event.sequence)
 
 
 def _is_on_its_way(conversation: Conversation, sender: Member, text: str) -> bool:
-    """Whether a copy of the same words by the same person has been sent, and its number is not known yet."""
-    sent = MirroredEvent.objects.filter(conversation=conversation, state=State.WAITING, attempts__gt=0, event__provider_id=None)
+    """Whether a copy of the same words by the same person has been sent, by us or by their browser, and its number is not known yet."""
+    waiting = MirroredEvent.objects.filter(conversation=conversation, state=State.WAITING, event__provider_id=None)
+    sent = waiting.filter(Q(attempts__gt=0) | Q(may_be_there=True))
     mine = sent.filter(event__type="message", event__from_member=sender).select_related("event")
     return any(row.event.body.get("text") == text for row in mine)
 

@@ -7,9 +7,11 @@ What Vonage refuses for good becomes a MirrorRefusal, which stops the copying an
 
 import logging
 from collections.abc import Callable, Generator
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
+from django.conf import settings
 from django.db import IntegrityError, models, transaction
 from django.db.models import Q
 
@@ -25,6 +27,8 @@ logger = logging.getLogger(__name__)
 
 # So many conversations in a row that are refused, with none that worked between them, mean everybody's.
 MOST_REFUSALS = 3
+# Twice the time after which a copy is given up.
+LATEST_COPY = timedelta(hours=2 * settings.OUTBOX_MAX_AGE_HOURS)
 Step = Generator[Call, Any, str]
 
 
@@ -124,8 +128,8 @@ class _Copying:
         copy = Copy(names.of_event(self.event, self.conversation), self.event.type, self.event.body, member_id)
         self.kind = EventKind.of(self.event.type)
         found = None
-        if self.row.attempts > 1:
-            # An earlier attempt may have done it and not heard so, or died before it could note it.
+        if self.row.attempts > 1 or self.row.may_be_there:
+            # An earlier attempt may have done it and not heard so, or died before it could note it; or the sender's browser did it.
             found = yield from self._look_for(conversation_id, copy)
             self.row.stamp()
         try:
@@ -137,10 +141,15 @@ class _Copying:
         note_event_id(self.event, found)
 
     def _look_for(self, conversation_id: str, copy: Copy) -> Generator[Call, Any, str | None]:
-        known = self.conversation.events.exclude(provider_id=None).values_list("sequence", "provider_id")
-        numbers = {int(str(number)): sequence for sequence, number in known if str(number).isdecimal()}
-        # Whatever we had before this event came to be has a lower number than its copy.
-        newer_than = max((number for number, sequence in numbers.items() if sequence < self.event.sequence), default=0)
+        known = self.conversation.events.exclude(provider_id=None).values_list("sequence", "created_at", "provider_id")
+        numbers = {int(str(number)): (sequence, at) for sequence, at, number in known if str(number).isdecimal()}
+        if self.row.may_be_there:
+            # The browser sent it beside our own copies, of which older ones may have come later; but none so much later.
+            older = [number for number, (_sequence, at) in numbers.items() if at < self.event.created_at - LATEST_COPY]
+        else:
+            # Whatever we had before this event came to be has a lower number than its copy.
+            older = [number for number, (sequence, _at) in numbers.items() if sequence < self.event.sequence]
+        newer_than = max(older, default=0)
         taken = {str(number) for number in numbers if number > newer_than}
         look = partial(self.mirror.find_event, conversation_id, copy, newer_than=newer_than, taken=taken)
         return (yield from self._search(lambda cursor: look(cursor=cursor)))

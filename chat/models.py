@@ -90,7 +90,8 @@ class Member(models.Model):
 class Event(models.Model):
     """One thing that happened in a conversation; never changed afterwards.
 
-    `from_member` is null where the system speaks. `client_key`: the sender's own key of this event, which makes a retry safe.
+    `from_member` is null where the system speaks. `client_key`: the sender's own key of this event, which makes a retry safe (and
+    "vonage:<number>" for what came by Vonage's webhook, until the sender's browser says which of its messages that was).
     """
 
     conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="events")
@@ -147,6 +148,8 @@ class MirroredEvent(OutboxRow):
 
     event = models.OneToOneField(Event, on_delete=models.CASCADE, related_name="mirrored", verbose_name=_("event"))
     conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="+", verbose_name=_("conversation"))
+    # The sender's browser may have made the copy itself, through the Client SDK.
+    may_be_there = models.BooleanField(default=False, editable=False)
 
     class Meta(OutboxRow.Meta):
         verbose_name = _("copy at Vonage")
@@ -170,9 +173,11 @@ class MirroredEvent(OutboxRow):
         if not due.exists():
             return []
         free = min(limit, cls.MOST_AT_ONCE - waiting.filter(lease_token__isnull=False, next_attempt_at__gt=now).count())
+        if free <= 0:
+            return []
         token, until = uuid.uuid4(), now + lease()
         with transaction.atomic():
-            rows: list[Self] = list(due.select_for_update(skip_locked=True, of=("self",))[: max(free, 0)])
+            rows: list[Self] = list(due.select_for_update(skip_locked=True, of=("self",))[:free])
             taken = cls._base_manager.filter(pk__in=[row.pk for row in rows])
             taken.update(lease_token=token, next_attempt_at=until, attempts=models.F("attempts") + 1)
         for row in rows:

@@ -16,11 +16,15 @@ class MessageBody(serializers.Serializer[Any]):
 
 
 class NewEvent(serializers.Serializer[Any]):
-    """A message to add. `client_key`: the sender's own key of it; the same key again answers the stored event."""
+    """A message to add. `client_key`: the sender's own key of it; the same key again answers the stored event.
+
+    `vonage_after`: the sender's browser may have sent it through Vonage already, when the log's last number was this one.
+    """
 
     type = serializers.ChoiceField(choices=["message"], default="message")
     body = MessageBody()
     client_key = serializers.CharField(required=False, max_length=conversations.LONGEST_KEY, allow_null=True)
+    vonage_after = serializers.IntegerField(required=False, min_value=0, max_value=2**53)
 
 
 class Seen(serializers.Serializer[Any]):

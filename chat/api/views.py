@@ -97,8 +97,9 @@ class Events(PartyView):
         given = serializers.NewEvent(data=request.data)
         given.is_valid(raise_exception=True)
         body, before = given.validated_data["body"], me.conversation.sequence
+        more = {"key": given.validated_data.get("client_key"), "vonage_after": given.validated_data.get("vonage_after")}
         try:
-            event = conversations.send_text(me, body["text"], key=given.validated_data.get("client_key"), about=body.get("about"))
+            event = conversations.send_text(me, body["text"], about=body.get("about"), **more)
         except conversations.RefusedError as refused:
             raise ValidationError(_nested(refused.field, str(refused)), code=refused.code) from None
         return Response(shapes.event(event, me.conversation), status=201 if event.sequence > before else 200)
