@@ -73,12 +73,28 @@ def stage_of(reports: Iterable[CallReport]) -> Stage | None:
     return Stage(Progress(agent.status), Side.AGENT) if agent else None
 
 
+def in_words(body: JSON, *, role: str, customer: str) -> dict[str, str]:
+    """A call's card in the active language, for the party of that role: `title`, `text`, and `length` ("" where none is known)."""
+    agent, seconds = _agent(body), body.get("seconds")
+    title = _("Call with %(agent)s") if role == "customer" else _("Call of %(agent)s with %(customer)s")
+    minutes, rest = divmod(seconds, 60) if isinstance(seconds, int) else (0, 0)
+    length = _("%(minutes)d min %(seconds)d s") if minutes else _("%(seconds)d s") if rest else ""
+    return {
+        "title": title % {"agent": agent, "customer": customer} if agent else _("Call"),
+        "text": sentence(body, role=role, customer=customer),
+        "length": length % {"minutes": minutes, "seconds": rest},
+    }
+
+
 def sentence(body: JSON, *, role: str, customer: str) -> str:
     """The body of a call's event in words, in the active language, for the party of that role. `customer`: their name."""
-    agent = body.get("agent")
-    name = str(agent.get("display_name", "")) if isinstance(agent, dict) else ""
-    names = {"agent": name or _("our agent"), "customer": customer}
+    names = {"agent": _agent(body) or _("our agent"), "customer": customer}
     return (_under_way(str(body.get("state")), str(body.get("side")), role) or _ending(str(body.get("state")))) % names
+
+
+def _agent(body: JSON) -> str:
+    agent = body.get("agent")
+    return str(agent.get("display_name", "")) if isinstance(agent, dict) else ""
 
 
 def _ended_by_agent(agent: CallReport, customer: CallReport | None) -> Stage:

@@ -1,5 +1,6 @@
 """What the chat page and the inbox need, made from the record: for the first paint and for the scripts that take over."""
 
+from copy import copy
 from datetime import date, datetime
 from itertools import groupby
 from typing import Any
@@ -13,7 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import User
-from chat import conversations, folds, links, shapes
+from chat import call_story, calls, conversations, folds, links, phones, shapes
 from chat.access import Party
 from chat.models import Conversation, Event, Member
 
@@ -41,6 +42,8 @@ def conversation_page(request: HttpRequest, party: Party, number: int) -> Contex
         "csrf": get_token(request),
         "limits": {"text": conversations.LONGEST_TEXT},
         "transport": settings.CHAT_TRANSPORT,
+        # Whoever holds the link sees no more of the number than its owner needs to know it by.
+        "phone": phones.masked(phones.number(party.user.phone)) if party.role == "customer" else "",
         "shop": settings.SHOP_NAME,
     }
     order = next((order for order in orders if order["id"] == number), None)
@@ -100,26 +103,52 @@ def _latest_orders(found: list[Conversation]) -> dict[int, folds.Fold]:
 def _urls(request: HttpRequest, party: Party) -> dict[str, str]:
     public_id = party.conversation.public_id
     speaker = f"?as={party.user.username}"
-    return {
+    urls = {
         "events": reverse("api:conversation-events", args=[public_id]) + speaker,
         "seen": reverse("api:conversation-seen", args=[public_id]) + speaker,
         "socket": f"/ws/conversations/{public_id}/{speaker}",
         "self": request.path,
         "inbox": reverse("inbox"),
     }
+    if party.role == "customer":
+        urls["present"] = reverse("api:conversation-present", args=[public_id]) + speaker
+        if calls.offered():
+            urls["calls"] = reverse("api:conversation-calls", args=[public_id]) + speaker
+    return urls
 
 
 def _days(events: list[Event], me: Member) -> list[Context]:
     """Events for a page without scripts: by day of the active time zone, in rows of one sender within a minute."""
     rows: list[Context] = []
-    for event in events:
+    for event in _with_calls_as_they_are(events):
         rows.append(_event_row(event, me, rows[-1] if rows else None))
     by_day = groupby((row for row in rows if row["kind"] != "system"), key=lambda row: row["day"])
     return [{"date": day, "rows": list(of_day)} for day, of_day in by_day]
 
 
+def _with_calls_as_they_are(events: list[Event]) -> list[Event]:
+    """The events with each call told once, where it began, as it is now."""
+    latest = {event.body.get("id"): event.body for event in events if event.type == calls.CALL_EVENT}
+    shown: list[Event] = []
+    for event in events:
+        if event.type == calls.CALL_EVENT:
+            body = latest.pop(event.body.get("id"), None)
+            if body is None:
+                continue
+            event = copy(event)  # the page's data tells every one of them
+            event.body = body
+        shown.append(event)
+    return shown
+
+
 def _event_row(event: Event, me: Member, previous: Context | None) -> Context:
-    kinds = {"message": "message", folds.ORDER_CONFIRMED: "order", folds.ORDER_STATUS: "status", "member:joined": "joined"}
+    kinds = {
+        "message": "message",
+        folds.ORDER_CONFIRMED: "order",
+        folds.ORDER_STATUS: "status",
+        "member:joined": "joined",
+        calls.CALL_EVENT: "call",
+    }
     sender = event.from_member
     day: date = timezone.localtime(event.created_at).date()
     row: Context = {
@@ -132,6 +161,9 @@ def _event_row(event: Event, me: Member, previous: Context | None) -> Context:
         "text": str(event.body.get("text", "")),
         "order": folds.worded(dict(event.body)) if event.type in {folds.ORDER_CONFIRMED, folds.ORDER_STATUS} else None,
     }
+    if row["kind"] == "call":
+        role = "customer" if me.is_customer else "agent"
+        row |= call_story.in_words(event.body, role=role, customer=me.conversation.customer.display_name)
     row["starts_group"] = not (previous and _continues(previous, row))
     return row
 

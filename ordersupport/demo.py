@@ -87,6 +87,7 @@ Order Support runs at {url}/   (Ctrl-C ends it)
 
 {logins}
   Mailbox   {_mailbox(url)}
+  Phones    {_phones(url)}
   API       {url}/api/docs/
 
 Try it: enter an order at {url}/admin/orders/order/add/ - or, in another terminal:
@@ -101,10 +102,17 @@ def _mailbox(url: str) -> str:
     return f"{url}/demo/mailbox/   every mail that customers would get"
 
 
+def _phones(url: str) -> str:
+    if settings.VONAGE_APPLICATION_ID:
+        return f"none here: texts and calls go to {settings.VONAGE_API_HOST}, once VONAGE_FROM_NUMBER is set"
+    return f"{url}/demo/phones/    every text and call that the agent on duty would get"
+
+
 def _people() -> User:
     staff = User.objects.create_superuser("staff", "staff@example.com", "staff", name="Robin Staff")
     staff.groups.add(Group.objects.get(name=AGENTS_GROUP))
-    agent = User.objects.create_user("agent", "agent@example.com", "agent", name="Maria", phone="+1 202 555 0143")
+    # A number that belongs to nobody, so that texts and calls reach nobody even with a real Vonage account.
+    agent = User.objects.create_user("agent", "agent@example.com", "agent", name="Maria", phone="+1 202 555 0143", on_duty=True)
     agent.groups.add(Group.objects.get(name=AGENTS_GROUP))
     for person in CUSTOMERS:
         User.objects.create_user(**person)

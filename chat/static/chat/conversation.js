@@ -11,6 +11,9 @@ const TRANSPORTS = { socket: SocketTransport };
 const GAP_MS = 500;
 const TYPING_EVERY_MS = 2000;
 const QUIET_MS = 1000;
+const ARRIVE_AGAIN_MS = 10000;
+// Only a person's hand makes these trusted; a script, and whoever looks into mails before they are read, can't.
+const HANDS = ["pointerdown", "pointermove", "keydown", "wheel", "touchstart"];
 const wide = matchMedia("(min-width: 60rem)");
 const $ = (id) => document.getElementById(id);
 
@@ -52,6 +55,7 @@ class Conversation {
     this.listen();
     await Promise.all([this.outbox.load(), this.restoreDraft()]);
     this.transport.start();
+    if (this.page.urls.calls) this.offerCalls();
     // From here on, what is added is news, and read out.
     setTimeout(() => $("log").setAttribute("role", "log"), QUIET_MS);
   }
@@ -66,6 +70,7 @@ class Conversation {
     document.addEventListener("visibilitychange", wake);
     document.addEventListener("click", (event) => this.openOrder(event));
     addEventListener("popstate", ({ state }) => this.showOrder(state ?? this.page.order_id));
+    if (this.page.urls.present) for (const name of HANDS) addEventListener(name, (event) => this.arrive(event), { passive: true });
     const unfold = () => { $("order").open = wide.matches; };
     wide.addEventListener("change", unfold);
     unfold();
@@ -107,6 +112,25 @@ class Conversation {
     $("spoken").textContent = sentence;
   }
 
+  /** A person is here, and the agents on duty may know. */
+  arrive({ isTrusted }) {
+    if (!isTrusted || this.hasArrived) return;
+    this.hasArrived = true;
+    this.api.post(this.page.urls.present, {}).catch(() => setTimeout(() => { this.hasArrived = false; }, ARRIVE_AGAIN_MS));
+  }
+
+  async offerCalls() {
+    const { offerCalls } = await import("./call.js");
+    offerCalls({
+      box: $("call"), about: () => this.orderShown, ask: (wanted) => this.api.post(this.page.urls.calls, wanted),
+      onAsked: (event) => {
+        $("order").open = wide.matches;
+        this.receive([event]);
+        this.view.toBottom();
+      },
+    });
+  }
+
   // What comes in
 
   isForMe({ type, from }) {
@@ -115,6 +139,11 @@ class Conversation {
 
   get role() {
     return this.me.role;
+  }
+
+  /** The number of the order beside the conversation, where there is one. */
+  get orderShown() {
+    return this.orders.has(this.current) ? this.current : undefined;
   }
 
   get ownSeen() {
@@ -177,7 +206,7 @@ class Conversation {
     this.unreadFrom = undefined;
     this.typedAt = 0;
     this.speak("");
-    await this.outbox.add({ message_type: "text", text, about: this.orders.has(this.current) ? this.current : undefined });
+    await this.outbox.add({ message_type: "text", text, about: this.orderShown });
     this.view.toBottom();
   }
 

@@ -4,7 +4,8 @@ import { day } from "./words.js";
 const GROUP_MS = 60000;
 const ORDER = "custom:order-confirm-event";
 const STATUS = "custom:order-status-event";
-const KINDS = { message: "message", "member:joined": "joined", [ORDER]: "order", [STATUS]: "status" };
+const CALL = "custom:call-event";
+const KINDS = { message: "message", "member:joined": "joined", [ORDER]: "order", [STATUS]: "status", [CALL]: "call" };
 
 /** Gap-free and ascending, each event once, however often and in whatever order it arrives. */
 export class Stream {
@@ -69,6 +70,9 @@ function nameOf({ _embedded, body }) {
 /** An unsent message in the shape of an event, so that both are drawn alike. */
 const asEvent = (item, me) => ({ ...item, id: Infinity, type: "message", from: me.member, timestamp: new Date(item.at).toISOString(), item });
 
+/** Each call as it is now: Map of its id -> the body of its last event. */
+const callsIn = (events) => new Map(events.filter(({ type }) => type === CALL).map(({ body }) => [body.id, body]));
+
 function fateOf({ id, item }, { last, isSeen, isCutOff }) {
   if (!item) return id === last?.id ? (isSeen ? "seen" : "sent") : null;
   if (item.state === "failed") return "failed";
@@ -87,11 +91,15 @@ export function rowsOf(page) {
   const last = unsent.length ? null : lastOf(events, me.member);
   const isSeen = members.some(({ role, seen }) => role !== me.role && seen >= last?.id);
   const rows = [];
+  const calls = callsIn(events);
   let before, today, about;
   for (const event of [...events, ...unsent.map((item) => asEvent(item, me))]) {
     const { id, body, from, client_key, item, timestamp } = event;
     const kind = KINDS[event.type];
-    if (!kind) continue;
+    const call = kind === "call" && calls.get(body.id);
+    // A call is one card, where it began.
+    if (!kind || (kind === "call" && !call)) continue;
+    calls.delete(call?.id);
     if (day(timestamp) !== today) {
       today = day(timestamp);
       rows.push({ key: today, kind: "day", look: today, at: timestamp });
@@ -102,7 +110,7 @@ export function rowsOf(page) {
       before = null;
     }
     const mine = from === me.member;
-    const row = { key: mine && client_key || id, kind, event, item, mine, name: nameOf(event) };
+    const row = { key: call?.id ?? (mine && client_key || id), kind, event, item, mine, call, name: nameOf(event) };
     if (kind === "message") {
       row.starts = startsGroup(event, before);
       row.chip = body.about !== about && body.about;
@@ -111,7 +119,7 @@ export function rowsOf(page) {
       row.seenAt = row.fate === "seen" && page.seenAt.get(id);
       about = body.about;
     }
-    row.look = [id, row.starts, row.chip, row.chipState, row.fate, row.seenAt, item?.reason, item?.wasTried].join();
+    row.look = [id, row.starts, row.chip, row.chipState, row.fate, row.seenAt, item?.reason, item?.wasTried, call?.state, call?.side].join();
     rows.push(row);
     before = event;
   }

@@ -30,6 +30,10 @@ function fateLine({ fate, seenAt, item }, act) {
     buttons.length > 0 && el("span.choices", {}, ...buttons));
 }
 
+/** What words.html calls the stage of a call: while it is under way, it depends on whose phone. */
+const stage = ({ state, side }) => (["requested", "started", "ringing", "answered"].includes(state) ? `call-${state}-${side}` : `call-${state}`);
+const length = (seconds) => seconds > 0 && words(seconds < 60 ? "call-seconds" : "call-length", { minutes: Math.floor(seconds / 60), seconds: seconds % 60 });
+
 const DRAW = {
   day: ({ at, key }) => el("li.day", {}, el("time", { datetime: key }, dayName(at))),
   fresh: () => el("li.fresh", {}, words("new")),
@@ -39,6 +43,10 @@ const DRAW = {
     el("div.head", {}, el("b", {}, orderLink(body.id)), " ", state(body.status)),
     el("p.text", { dir: "auto" }, body.text),
     el("div.foot", {}, clock(timestamp), el("b.money", {}, money(body.total, body.currency))))),
+  call: ({ event: { timestamp }, call, name: customer, agent = call.agent?.display_name }) => el("li.system", {}, el("article.event-card", {},
+    el("div.head", {}, el("b", {}, icon("phone"), " ", words(agent ? "call-with" : "call", { name: agent, customer }))),
+    el("p.text", {}, words(stage(call), { name: agent ?? words("call-agent"), customer })),
+    el("div.foot", {}, clock(timestamp), length(call.seconds)))),
   // My own words are not read back to me.
   message: ({ event, mine, name, starts, chip, chipState, fate, ...row }, act) => el(
     `li.message.${mine ? "mine" : "theirs"}${starts ? ".starts" : ""}.${fate ?? "stored"}`, { "aria-live": mine && "off" },
