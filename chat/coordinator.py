@@ -17,7 +17,7 @@ from django.db import Error as DatabaseError
 from django.db import connection
 from django_guid import set_guid
 
-from chat import metrics, outbox
+from chat import alive, metrics, outbox
 from chat.models import WorkerBeat
 from chat.outbox import BackendError, Call, LeaseLostError, OutboxRow, Work
 
@@ -25,6 +25,8 @@ logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 1.0
 BEAT_SECONDS = 10.0
+# How often a worker looks for others that died on this machine.
+LOOK_SECONDS = 2.0
 
 
 class Task:
@@ -77,28 +79,50 @@ class Task:
         return f"{self.row._meta.model_name} {self.row.pk}"
 
 
+class Every:
+    """Says once each so many seconds that it is time; the first time at once."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds, self._next = seconds, 0.0
+
+    def is_due(self) -> bool:
+        """Whether it is time; then not again for a while."""
+        now = time.monotonic()
+        if now < self._next:
+            return False
+        self._next = now + self._seconds
+        return True
+
+    def again(self) -> None:
+        """What was due could not be done."""
+        self._next = 0.0
+
+
 class Coordinator:
     """Works on every kind of row until it is told to stop."""
 
     def __init__(self, *, threads: int | None = None) -> None:
         self.slots = threads or settings.OUTBOX_THREADS
-        self.in_flight = 0
+        self.under_way: set[Task] = set()
         self.name = f"{socket.gethostname()}:{os.getpid()}"
         self.stopping = threading.Event()
-        self._last_beat = 0.0
+        self._beats, self._looks = Every(BEAT_SECONDS), Every(LOOK_SECONDS)
+        self._renewals = Every(settings.OUTBOX_LEASE_SECONDS / 3)
         self._done: SimpleQueue[tuple[Task, Future[Any]] | None] = SimpleQueue()
         self._pool = ThreadPoolExecutor(self.slots, thread_name_prefix="outside")
 
     def run(self) -> None:
         """Work until `stop`; then begin nothing new, wait for what is under way, and return."""
+        sign = alive.Sign()
         outbox.listen(self._done)
-        while not self.stopping.is_set() or self.in_flight:
+        while not self.stopping.is_set() or self.under_way:
             began = self._begin()
-            if not began or self.in_flight >= self.slots:
+            if not began or len(self.under_way) >= self.slots:
                 self._collect(block=True)
             self._collect(block=False)
         outbox.ignore(self._done)
         self._pool.shutdown()
+        sign.end()
         connection.close()
 
     def stop(self) -> None:
@@ -106,20 +130,31 @@ class Coordinator:
         self.stopping.set()
         self._done.put(None)
 
-    def _beat(self, last: float) -> float:
-        """Leave a sign of life every few seconds; when the last one was, by the monotonic clock."""
-        now = time.monotonic()
-        if last and now - last < BEAT_SECONDS:
-            return last
+    def _beat(self) -> None:
+        """Leave a sign of life for `/readyz`."""
         WorkerBeat.objects.update_or_create(name=self.name, defaults={"beat_at": outbox.clock()})
-        if not last:
-            WorkerBeat.objects.filter(beat_at__lt=outbox.clock() - timedelta(days=1)).delete()
-        return now
+        WorkerBeat.objects.filter(beat_at__lt=outbox.clock() - timedelta(days=1)).delete()
+
+    def _renew(self) -> None:
+        """Keep what is under way ours, however long it takes."""
+        for model in outbox.rules():
+            if rows := [task.row for task in self.under_way if isinstance(task.row, model)]:
+                model.renew(rows)
+
+    def _keep_up(self) -> None:
+        """What is to be done from time to time; what fails is due again at once."""
+        for due, act in ((self._renewals, self._renew), (self._beats, self._beat), (self._looks, alive.free_rows_of_the_dead)):
+            if due.is_due():
+                try:
+                    act()
+                except Exception:
+                    due.again()
+                    raise
 
     def _begin(self) -> int:
         """Claim and begin what is due; the number of rows. Whatever goes wrong here, the next turn tries again."""
         try:
-            self._last_beat = self._beat(self._last_beat)
+            self._keep_up()
             return 0 if self.stopping.is_set() else self._claim()
         except DatabaseError as error:
             logger.warning("the database can't be asked for work (%s); we try again", type(error).__name__)
@@ -132,7 +167,7 @@ class Coordinator:
     def _claim(self) -> int:
         began = 0
         for model, rule in outbox.rules().items():
-            free = self.slots - self.in_flight
+            free = self.slots - len(self.under_way)
             if free <= 0:
                 break
             for row in model.claim(free):
@@ -148,7 +183,7 @@ class Coordinator:
                 block = False
                 if item is not None:
                     task, future = item
-                    self.in_flight -= 1
+                    self.under_way.discard(task)
                     error = future.exception()
                     self._hand_out(task, task.advance(None if error else future.result(), error))
         except Empty:
@@ -157,7 +192,7 @@ class Coordinator:
     def _hand_out(self, task: Task, call: Call | None) -> None:
         if call is None:
             return
-        self.in_flight += 1
+        self.under_way.add(task)
         # In a copy of this context, so that a provider's log lines carry the row's correlation id.
         future = self._pool.submit(copy_context().run, _timed, call)
         future.add_done_callback(lambda done: self._done.put((task, done)))

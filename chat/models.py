@@ -9,7 +9,7 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from chat.outbox import OutboxRow, State, clock, lease
+from chat.outbox import OutboxRow, State, clock, lease, new_token
 from chat.phone_models import CallReport, Notice, PhoneCall, StoredLeg, StoredText  # noqa: F401 - models are looked for here
 
 JSON = dict[str, object]
@@ -175,7 +175,7 @@ class MirroredEvent(OutboxRow):
         free = min(limit, cls.MOST_AT_ONCE - waiting.filter(lease_token__isnull=False, next_attempt_at__gt=now).count())
         if free <= 0:
             return []
-        token, until = uuid.uuid4(), now + lease()
+        token, until = new_token(), now + lease()
         with transaction.atomic():
             rows: list[Self] = list(due.select_for_update(skip_locked=True, of=("self",))[:free])
             taken = cls._base_manager.filter(pk__in=[row.pk for row in rows])

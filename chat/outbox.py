@@ -6,12 +6,14 @@ Yielded calls run on pool threads and their result, or error, comes back into th
 plain function, and by construction all HTTP happens in pool threads and all database writes in the coordinator.
 
 There is no "running" state to be stuck in: a claim only moves `next_attempt_at` to the end of the lease, so a dead worker's row
-comes due by itself. Every write of a claimed row is fenced by its lease token: a late zombie changes nothing.
+comes due by itself; a living one renews the leases of what it has under way. Every write of a claimed row is fenced by its lease
+token: a late zombie changes nothing.
 """
 
 import random
+import secrets
 import uuid
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from queue import SimpleQueue
@@ -32,6 +34,8 @@ BACKOFF_LONGEST_SECONDS = 900.0
 # Whatever a provider asks for, and however much it writes.
 RETRY_AFTER_LONGEST_SECONDS = 86_400.0
 LONGEST_ERROR = 2000
+# Names this process in the tokens of its leases.
+WORKER = secrets.randbits(48)
 
 
 class BackendError(Exception):
@@ -158,6 +162,13 @@ class OutboxRow(models.Model):
             setattr(self, name, value)
 
     @classmethod
+    def renew(cls, rows: "Iterable[Self]") -> None:
+        """Hold rows whose calls are still under way for another lease; one that is not ours any more stays as it is."""
+        tokens = {row.pk: row.lease_token for row in rows}
+        ours = cls._base_manager.filter(pk__in=tokens, lease_token__in=set(tokens.values()), state=State.WAITING)
+        ours.update(next_attempt_at=clock() + lease())
+
+    @classmethod
     def claim(cls, limit: int) -> list[Self]:
         """Take up to `limit` due rows under one new lease, oldest first. A poll that finds nothing takes no lock at all.
 
@@ -167,7 +178,7 @@ class OutboxRow(models.Model):
         due = cls._base_manager.filter(state=State.WAITING, next_attempt_at__lte=now).order_by("next_attempt_at", "pk")
         if not due.exists():
             return []
-        token, until = uuid.uuid4(), now + lease()
+        token, until = new_token(), now + lease()
         with transaction.atomic():
             rows: list[Self] = list(due.select_for_update(skip_locked=True)[:limit])
             taken = cls._base_manager.filter(pk__in=[row.pk for row in rows])
@@ -242,6 +253,11 @@ def clock() -> datetime:
 def lease() -> timedelta:
     """How long a claimed row is ours."""
     return timedelta(seconds=settings.OUTBOX_LEASE_SECONDS)
+
+
+def new_token() -> uuid.UUID:
+    """A new lease's token. Its last 48 bits (`node`) name this process, for `chat/alive.py`; the others are random."""
+    return uuid.UUID(int=(uuid.uuid4().int >> 48 << 48) | WORKER)
 
 
 def backoff(attempts: int, *, waited: timedelta) -> float:

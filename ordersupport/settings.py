@@ -214,8 +214,9 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 5_000
 
 # --- Outbox ------------------------------------------------------------------------------------------------------------
-# All HTTP timeouts of one row's attempt together stay below the lease, so that nobody else begins while we still wait.
-OUTBOX_LEASE_SECONDS = 90
+# All timeouts of one call together stay below the lease, and a worker renews its leases each third of it, so that nobody else begins while
+# we still wait. It is also how long a row waits whose worker died (on one machine with SQLite: two seconds).
+OUTBOX_LEASE_SECONDS = 45
 OUTBOX_MAX_AGE_HOURS = 24
 OUTBOX_THREADS = env.number("OUTBOX_THREADS", default=50, least=1, most=500)
 

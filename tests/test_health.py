@@ -35,7 +35,7 @@ def test_readiness_says_that_the_bus_is_away(client: Client, db: None, settings:
 
 
 def test_readiness_sees_a_worker_that_beats(client: Client, db: None) -> None:
-    Coordinator()._beat(0.0)
+    Coordinator()._beat()
     assert client.get("/readyz").json()["worker"] == "ok"
 
 

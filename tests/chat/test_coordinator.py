@@ -1,6 +1,7 @@
 """The worker's thread: drives rules, hands calls to a pool, survives what goes wrong, and ends when told to."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from queue import Empty, SimpleQueue
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 from django.db import OperationalError
 from django.utils import timezone
-from pytest_django import DjangoCaptureOnCommitCallbacks
+from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
 from accounts.models import User
 from chat import coordinator, outbox
@@ -17,6 +18,7 @@ from chat.coordinator import Coordinator, drain
 from chat.outbox import BackendError, Call, State, Work
 from orders.models import Order, OrderConfirmation
 from tests.accounts.threads import THREADS
+from tests.running import wait_for
 
 Rule = Callable[[OrderConfirmation], Work]
 PATIENCE_SECONDS = 10
@@ -274,6 +276,25 @@ def test_a_hanging_provider_holds_up_no_other_row(alice: User, bob: User, rule: 
     quick.go_on()
     wait(quick.ended)
     hanging.go_on()
+
+
+@THREADS
+def test_a_call_that_takes_longer_than_the_lease_stays_its_workers(
+    alice: User, rule: Callable[[Rule], None], monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    monkeypatch.setattr(coordinator, "POLL_SECONDS", 0.01)
+    settings.OUTBOX_LEASE_SECONDS = 1.5
+    steps, worker = Steps(), Worker(threads=4)
+    rule(steps)
+    row = new_row(alice)
+    worker.thread.start()
+    wait(steps.begun)
+    until = time.monotonic() + 2 * settings.OUTBOX_LEASE_SECONDS
+    wait_for(lambda: time.monotonic() > until, "two leases to pass")
+    assert OrderConfirmation.claim(1) == []
+    steps.go_on()
+    assert worker.end()
+    assert (state_of(row), OrderConfirmation.objects.get(pk=row.pk).attempts) == (State.DONE, 1)
 
 
 @THREADS

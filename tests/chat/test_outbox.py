@@ -75,7 +75,7 @@ def test_a_claim_is_stored_with_its_token(claimed: OrderConfirmation) -> None:
 
 
 def test_a_claim_lasts_as_long_as_the_lease(claimed: OrderConfirmation) -> None:
-    assert 85 < wait_of(claimed) <= 90
+    assert 40 < wait_of(claimed) <= 45
 
 
 def test_a_claim_counts_as_an_attempt(claimed: OrderConfirmation) -> None:
@@ -154,7 +154,29 @@ def test_a_row_that_nobody_claimed_cant_be_written(row: OrderConfirmation) -> No
 def test_a_stamp_holds_the_row_for_another_lease(claimed: OrderConfirmation) -> None:
     worker_dies(claimed)
     claimed.stamp(conversation_opened_at=timezone.now())
-    assert 85 < wait_of(claimed) <= 90
+    assert 40 < wait_of(claimed) <= 45
+
+
+def test_a_renewed_lease_is_whole_again(claimed: OrderConfirmation) -> None:
+    worker_dies(claimed)
+    OrderConfirmation.renew([claimed])
+    assert 40 < wait_of(claimed) <= 45
+
+
+def test_a_row_that_somebody_else_holds_cant_be_renewed(claimed: OrderConfirmation) -> None:
+    worker_dies(claimed)
+    OrderConfirmation.claim(1)
+    worker_dies(claimed)
+    OrderConfirmation.renew([claimed])
+    assert wait_of(claimed) < 0
+
+
+@pytest.mark.parametrize("state", [State.DONE, State.FAILED, State.CANCELLED])
+def test_a_row_that_ended_cant_be_renewed(claimed: OrderConfirmation, state: str) -> None:
+    age(claimed, next_attempt_at=timezone.now() - timedelta(seconds=1))
+    OrderConfirmation.objects.update(state=state)
+    OrderConfirmation.renew([claimed])
+    assert wait_of(claimed) < 0
 
 
 def test_a_stamp_is_stored_and_on_the_row(claimed: OrderConfirmation) -> None:

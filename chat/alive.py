@@ -1,0 +1,96 @@
+"""Whose rows need not wait for their lease, because the worker that held them is dead: one machine knows at once, by its kernel.
+
+With SQLite all workers are on one machine. Each holds a lock on a file of its own beside the database for as long as it lives; the
+kernel lets go of it at the very moment in which the process ends, kill -9 included. Whoever gets such a lock knows that its worker is
+dead, and makes the rows that it held due. A process that is stopped or slow keeps its lock, so it never loses a row to this.
+With PostgreSQL there is nothing like it across hosts (a broken connection is not a dead worker): there rows wait for their lease.
+"""
+
+import logging
+import os
+from pathlib import Path
+
+from django.db import connection
+
+from chat import outbox
+from chat.outbox import State
+
+try:
+    import fcntl
+except ImportError:  # not on Windows: there, too, rows wait for their lease
+    fcntl = None  # type: ignore[assignment]
+
+logger = logging.getLogger(__name__)
+
+MARK = "-worker-"
+
+
+class Sign:
+    """This process's sign of life. Not made where the database has no file to lay it beside."""
+
+    def __init__(self) -> None:
+        self.path = _path(outbox.WORKER)
+        self._file = _locked(self.path, create=True) if self.path else None
+
+    def end(self) -> None:
+        """The worker ended well, and holds no rows."""
+        if self.path and self._file is not None:
+            self.path.unlink(missing_ok=True)
+            os.close(self._file)
+            self._file = None
+
+
+def free_rows_of_the_dead() -> int:
+    """Make due what workers held that died on this machine; how many rows."""
+    database, own = _database_file(), _path(outbox.WORKER)
+    return sum(_free(path) for path in database.parent.glob(f"{database.name}{MARK}*") if path != own) if database else 0
+
+
+def _free(path: Path) -> int:
+    file = _locked(path, create=False)
+    if file is None:
+        return 0
+    try:
+        freed = _free_rows(int(path.name.rpartition(MARK)[2], 16))
+        path.unlink(missing_ok=True)
+    finally:
+        os.close(file)
+    if freed:
+        logger.warning("a worker died and left %d rows; they are due", freed)
+    return freed
+
+
+def _free_rows(worker: int) -> int:
+    freed = 0
+    for model in outbox.rules():
+        held = model._base_manager.filter(state=State.WAITING, lease_token__isnull=False, next_attempt_at__gt=outbox.clock())
+        tokens = {token for token in held.values_list("lease_token", flat=True) if token and token.node == worker}
+        freed += held.filter(lease_token__in=tokens).update(next_attempt_at=outbox.clock()) if tokens else 0
+    return freed
+
+
+def _path(worker: int) -> Path | None:
+    database = _database_file()
+    return database.with_name(f"{database.name}{MARK}{worker:012x}") if database else None
+
+
+def _database_file() -> Path | None:
+    """SQLite's file; None where there is none (PostgreSQL, a database in memory) or nothing to lock it with."""
+    name = str(connection.settings_dict["NAME"])
+    is_file = connection.vendor == "sqlite" and name != ":memory:" and not name.startswith("file:")
+    return Path(name) if is_file and fcntl is not None else None
+
+
+def _locked(path: Path, *, create: bool) -> int | None:
+    """The open file, locked until it is closed; None where somebody alive holds it, or where it can't be had."""
+    try:
+        file = os.open(path, os.O_RDWR | (os.O_CREAT if create else 0), 0o600)
+    except OSError as error:
+        logger.debug("no sign of life: %s", error.strerror)
+        return None
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(file)
+        return None
+    return file

@@ -1,0 +1,86 @@
+"""On one machine a worker's death is known at once: its rows need not wait for their lease."""
+
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from accounts.models import User
+from chat import alive, outbox
+from orders.models import Order, OrderConfirmation
+from tests.running import wait_for
+
+OTHER = 0xABC
+# What a worker holds while it lives, by nothing but the standard library.
+HOLDS = "import fcntl, sys, time; f = open(sys.argv[1], 'w'); fcntl.flock(f, fcntl.LOCK_EX); print('held', flush=True); time.sleep(600)"
+
+
+@pytest.fixture
+def sign(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Where the other worker's sign of life is, beside a database in a file."""
+    monkeypatch.setattr(alive, "_database_file", lambda: tmp_path / "db.sqlite3")
+    return tmp_path / f"db.sqlite3-worker-{OTHER:012x}"
+
+
+@pytest.fixture
+def held(alice: User, monkeypatch: pytest.MonkeyPatch) -> OrderConfirmation:
+    """A row that the other worker claimed."""
+    Order.objects.create(customer=alice)
+    with monkeypatch.context() as patch:
+        patch.setattr(outbox, "WORKER", OTHER)
+        return OrderConfirmation.claim(1)[0]
+
+
+def test_a_dead_workers_row_is_due_at_once(sign: Path, held: OrderConfirmation) -> None:
+    sign.touch()
+    assert alive.free_rows_of_the_dead() == 1
+    assert [row.pk for row in OrderConfirmation.claim(1)] == [held.pk]
+
+
+def test_a_dead_worker_is_buried_once(sign: Path, held: OrderConfirmation) -> None:
+    sign.touch()
+    assert [alive.free_rows_of_the_dead(), alive.free_rows_of_the_dead(), sign.exists()] == [1, 0, False]
+
+
+def test_a_worker_that_was_killed_is_dead_and_a_living_one_is_not(sign: Path, held: OrderConfirmation) -> None:
+    with subprocess.Popen([sys.executable, "-c", HOLDS, str(sign)], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"held\n"
+        while_it_lives = alive.free_rows_of_the_dead()
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert (while_it_lives, wait_for(alive.free_rows_of_the_dead, "the dead worker's rows")) == (0, 1)
+
+
+def test_a_living_workers_sign_is_held_until_it_ends(sign: Path, held: OrderConfirmation, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(outbox, "WORKER", OTHER)
+        other = alive.Sign()
+    assert (alive.free_rows_of_the_dead(), sign.exists()) == (0, True)
+    other.end()
+    assert (alive.free_rows_of_the_dead(), sign.exists()) == (0, False)
+
+
+def test_a_worker_without_a_sign_may_be_alive(sign: Path, held: OrderConfirmation) -> None:
+    assert alive.free_rows_of_the_dead() == 0
+
+
+def test_others_rows_stay_theirs(sign: Path, held: OrderConfirmation, bob: User) -> None:
+    Order.objects.create(customer=bob)
+    [mine] = OrderConfirmation.claim(1)
+    sign.touch()
+    alive.free_rows_of_the_dead()
+    assert OrderConfirmation.objects.get(pk=mine.pk).next_attempt_at > outbox.clock() + timedelta(seconds=30)
+
+
+@pytest.mark.parametrize("work", [lambda: alive.Sign().end(), alive.free_rows_of_the_dead], ids=["sign", "look"])
+def test_without_a_database_file_nothing_is_laid_anywhere(
+    db: None, work: Callable[[], object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    work()
+    assert list(tmp_path.iterdir()) == []
