@@ -7,7 +7,7 @@ from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 
-from chat import backends, phones
+from chat import phones
 
 
 @register()
@@ -23,7 +23,4 @@ def texts_and_calls(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> l
     if settings.VONAGE_SMS_API == "sms" and not (settings.VONAGE_API_KEY and settings.VONAGE_API_SECRET):
         hint = "Set NEXMO_API_KEY and NEXMO_API_SECRET too, or VONAGE_SMS_API=messages, which uses the application's key."
         found.append(Error("VONAGE_SMS_API is sms, which needs the account's key and secret.", hint=hint, id="chat.E010"))
-    if backends.phones().can_call and settings.PUBLIC_URL.startswith("http://localhost"):
-        hint = "Set PUBLIC_URL to the address that Vonage reaches this server by."
-        found.append(Warning("Vonage can't tell how calls go: PUBLIC_URL is this machine only.", hint=hint, id="chat.W011"))
     return found
