@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: demo demo-providers demo-reset test test-scaled lint check screenshots bench clean
+.PHONY: demo demo-providers demo-reset test test-scaled lint check screenshots bench chaos clean
 
 demo: $(VENV)/runtime
 	@DEMO=1 exec $(BIN)/python manage.py demo
@@ -20,7 +20,7 @@ test: $(VENV)/development
 	$(BIN)/python -m pytest
 
 test-scaled: $(VENV)/development
-	$(BIN)/python -m tests.services -- $(BIN)/python -m pytest -m "not e2e"
+	$(BIN)/python -m tests.services -- $(BIN)/python -m pytest -m "not e2e and not slow"
 
 lint: $(VENV)/development
 	$(BIN)/ruff check --quiet .
@@ -29,13 +29,18 @@ lint: $(VENV)/development
 	DJANGO_SETTINGS_MODULE=tests.settings $(BIN)/python manage.py makemigrations --check --dry-run
 
 check: lint
-	$(BIN)/python -m pytest -m "not e2e"
+	$(BIN)/python -m pytest -m "not e2e and not slow"
 
 screenshots: $(VENV)/development
 	$(BIN)/python -m tests.e2e.screenshots
 
 bench: $(VENV)/development
 	$(BIN)/python -m benchmarks.start
+
+# Kills, lost answers and restarts on the real processes; 2,000 orders on SQLite unless told otherwise:
+#     make chaos CHAOS="--orders 500 --kills 5 --seed 8 --database postgres --redis"
+chaos: $(VENV)/development
+	$(BIN)/python -m tests.chaos $(CHAOS)
 
 clean:
 	rm -rf $(VENV) var .mypy_cache .ruff_cache .pytest_cache
