@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from tests.twins.vonage import VonageTwin
 
 EVENT = {"cid": Rule(), "from": Rule(), "type": Rule(required=True, maximum=100), "body": Rule("any")}
-STATE_EVENTS = ("message:delivered", "message:seen", "message:submitted", "message:rejected", "message:undeliverable")
 JOIN = {
     "originating_session": Rule(),
     "channel": Rule("object", required=True),
@@ -110,8 +109,7 @@ def create_event(twin: "VonageTwin", request: Request) -> Response:
     refuse_invalid(check(fields, EVENT))
     kind = fields["type"]
     refuse_when_discontinued(twin, kind)
-    if kind not in STATE_EVENTS:
-        check_body(kind, fields.get("body"))
+    check_body(kind, fields.get("body"))
     sender = find_sender(twin.authorize(request), conversation, fields.get("from"))
     event = store.add_event(conversation, kind, sender=sender, body=fields.get("body") or {})
     return json_response(200, {"id": event.id, "href": f"/conversations/{conversation.id}/events/{event.id}", "timestamp": event.timestamp})
