@@ -8,6 +8,7 @@ or not (`chat/call_news.py`).
 
 from datetime import datetime, timedelta
 from functools import partial
+from typing import NoReturn
 
 from django.db import transaction
 from django.db.models import Max, Q
@@ -174,7 +175,8 @@ def _watch(call: PhoneCall) -> None:
         _fail(call, "No webhook told how the call went on. Check PUBLIC_URL and the application's voice webhooks.", code="no_news")
 
 
-def _fail(call: PhoneCall, reason: str, *, code: str, unknown: bool = False) -> None:
+def _fail(call: PhoneCall, reason: str, *, code: str, unknown: bool = False) -> NoReturn:
+    """The conversation is told, and an operator sees why."""
     advance(call, Stage(Progress.FAILED, Side.AGENT))
     raise BackendError(reason, code=code, permanent=True, unknown=unknown)
 

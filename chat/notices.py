@@ -10,6 +10,7 @@ This is the first rung of a ladder. A further one (a mail, the next agent) is an
 """
 
 from functools import partial
+from typing import NoReturn
 
 from django.conf import settings
 from django.utils import timezone, translation
@@ -88,7 +89,8 @@ def _leave_to_who_is_there(notice: Notice, answer: Event) -> None:
         raise BackendError("An agent is there and has seen it.", code="agent_is_there", retry_after=left.total_seconds())
 
 
-def _give_up(notice: Notice) -> None:
+def _give_up(notice: Notice) -> NoReturn:
+    """Nobody can tell whether the text left, so a person decides; their "Retry now" finds no open attempt."""
     notice.stamp(tried_at=None)
     raise BackendError(
         "It is unknown whether the text left. Look into Vonage's log of messages; “Retry now” sends it again.",

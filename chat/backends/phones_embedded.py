@@ -48,19 +48,16 @@ class EmbeddedPhones(Phones):
         return Placed(leg.leg_id, f"CON-{plan.name}")
 
 
-def press(leg: StoredLeg, button: str) -> bool:
-    """A person presses a button of a phone; False where that phone offers none such (any more)."""
+def press(leg: StoredLeg, button: str) -> None:
+    """A person presses a button of a phone; one that it does not offer (any more) does nothing."""
     with transaction.atomic():
         leg = StoredLeg.objects.select_for_update().get(pk=leg.pk)
         if button not in BUTTONS.get(Progress(leg.status), []):
-            return False
+            return
         if button == ANSWER:
             _answer(leg)
-        elif button == DECLINE:
-            _end(leg, Progress.REJECTED)
         else:
-            _end(leg, Progress.COMPLETED)
-    return True
+            _end(leg, Progress.REJECTED if button == DECLINE else Progress.COMPLETED)
 
 
 def _ring(name: str, side: Side, number: str) -> StoredLeg:
