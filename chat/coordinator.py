@@ -5,6 +5,7 @@ import os
 import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
@@ -165,8 +166,9 @@ class Coordinator:
         return 0
 
     def _claim(self) -> int:
-        began = 0
-        for model, rule in outbox.rules().items():
+        """Begin what is due; the kind of which the least is under way comes first, so that a backlog of one holds up no other."""
+        began, under_way = 0, Counter(type(task.row) for task in self.under_way)
+        for model, rule in sorted(outbox.rules().items(), key=lambda kind: under_way[kind[0]]):
             free = self.slots - len(self.under_way)
             if free <= 0:
                 break

@@ -16,7 +16,7 @@ from accounts.models import User
 from chat import coordinator, outbox
 from chat.coordinator import Coordinator, drain
 from chat.outbox import BackendError, Call, State, Work
-from orders.models import Order, OrderConfirmation
+from orders.models import Order, OrderConfirmation, OrderStatusChange
 from tests.accounts.threads import THREADS
 from tests.running import wait_for
 
@@ -276,6 +276,21 @@ def test_a_hanging_provider_holds_up_no_other_row(alice: User, bob: User, rule: 
     quick.go_on()
     wait(quick.ended)
     hanging.go_on()
+
+
+@THREADS
+def test_a_backlog_of_one_kind_holds_up_no_other_kind(
+    alice: User, rule: Callable[[Rule], None], worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mails, changes = Steps(), Steps()
+    monkeypatch.setattr(outbox, "_rules", {OrderConfirmation: mails, OrderStatusChange: lambda row: (yield Call(changes.begun.release))})
+    orders = [new_row(alice).order for _number in range(8)]
+    wait(mails.begun, 4)
+    OrderStatusChange.objects.create(order=orders[0], previous="placed", status="shipped")
+    mails.go_on()
+    wait(changes.begun)
+    assert OrderConfirmation.objects.filter(attempts=0).count() == 4
+    mails.go_on(8)
 
 
 @THREADS
