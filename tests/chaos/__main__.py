@@ -68,6 +68,7 @@ def _read() -> Options:
     parser.add_argument("--lost-rate", type=float, default=Options.lost_rate, help="work done, connection closed without an answer")
     parser.add_argument("--latency-ms", type=float, default=Options.latency_ms, help="mean of a call's latency")
     parser.add_argument("--restarts", type=int, default=Options.restarts, help="crashes of PostgreSQL and of Redis, each")
+    parser.add_argument("--most-open", type=int, default=Options.most_open, help="clients pause while more rows than this wait")
     parser.add_argument("--settle-seconds", type=float, default=Options.settle_seconds, help="every row must end so soon after the chaos")
     given = vars(parser.parse_args())
     several = 2 if given["database"] == "postgres" else 1

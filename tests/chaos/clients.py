@@ -18,13 +18,21 @@ GIVE_UP_SECONDS = 180.0
 
 
 class Gate:
-    """Lets no client run ahead of what is to break: an order begins only once all blows that come before it have fallen."""
+    """Lets no client run ahead of what is to break, or far ahead of the work: an order begins only once all blows that come before it
+    have fallen."""
 
     def __init__(self, blows: list[Blow]) -> None:
         self._blows = list(blows)
         self._begun = 0
         self._changed = threading.Condition()
         self.is_shut_down = False
+        self._is_flooded = False
+
+    def flood(self, is_flooded: bool) -> None:
+        """Whether too much work is open for any order to begin."""
+        with self._changed:
+            self._is_flooded = is_flooded
+            self._changed.notify_all()
 
     def enter(self, index: int) -> bool:
         """Wait for the turn of this order; False where the run was given up."""
@@ -53,7 +61,7 @@ class Gate:
             self._changed.notify_all()
 
     def _is_behind(self, index: int) -> bool:
-        return any(blow.after_orders + SLACK <= index for blow in self._blows)
+        return self._is_flooded or any(blow.after_orders + SLACK <= index for blow in self._blows)
 
 
 @dataclass

@@ -14,7 +14,10 @@ SLACK = 12
 
 @dataclass(frozen=True)
 class Options:
-    """A run. Rates are probabilities per call to a provider; `kills` counts for web processes and for workers each."""
+    """A run. Rates are probabilities per call to a provider; `kills` counts for web processes and for workers each.
+
+    `most_open`: clients pause while more rows than this wait, so that mails, copies and webhooks are all under way at every kill.
+    """
 
     orders: int = 2000
     kills: int = 20
@@ -32,6 +35,7 @@ class Options:
     lost_rate: float = 0.05
     latency_ms: float = 40.0
     restarts: int = 3
+    most_open: int = 250
     settle_seconds: float = 120.0
 
     @property

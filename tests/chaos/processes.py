@@ -116,6 +116,10 @@ class Twins:
         """What the twin `name` holds, such as its mails."""
         return self._session.get(f"{self._origins[name]}/_twin/{what}", timeout=60).json()
 
+    def are_silent(self) -> bool:
+        """Whether no webhook is on its way."""
+        return all(self.ask(name, "state")["webhooks"]["due"] == 0 for name in self._origins)
+
     def fail(self, rules: JSON) -> None:
         """Let both go wrong by these rules from now on; {} ends it."""
         for origin in self._origins.values():

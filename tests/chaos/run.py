@@ -79,19 +79,40 @@ def _play(scene: Scene) -> tuple[Told, float | None]:
     clients = Clients(options, orders, gate=gate, ports=[web.port for web in scene.webs], key=key, batch=scene.batch)
     breaker = threading.Thread(target=_break_things, args=(scene, blows, gate, clients.told), name="breaker", daemon=True)
     scene.twins.fail(plan.faults(options))
-    clients.start()
-    breaker.start()
+    over = threading.Event()
+    watch = threading.Thread(target=_hold_back, args=(scene, gate, over), name="watch", daemon=True)
+    for thread in (clients, breaker, watch):
+        thread.start()
     clients.join()
     breaker.join()
+    over.set()
+    watch.join()
     scene.twins.fail({})
     for product in [*scene.webs, *scene.workers]:
         product.wait()
     stopped = time.monotonic()
     try:
-        wait_until(lambda: scene.ours.ask_until_answered("left")["open"] == 0, "the last row", seconds=options.settle_seconds)
+        wait_until(lambda: _is_over(scene), "the last row", seconds=options.settle_seconds)
     except GoneError:
         return clients.told, None
     return clients.told, time.monotonic() - stopped
+
+
+def _is_over(scene: Scene) -> bool:
+    """Whether no row waits, and no webhook of the providers that would make a new one is on its way."""
+    if scene.ours.ask_until_answered("left")["open"] or not scene.twins.are_silent():
+        return False
+    time.sleep(0.5)  # for the one that was just being delivered
+    return not scene.ours.ask_until_answered("left")["open"]
+
+
+def _hold_back(scene: Scene, gate: Gate, over: threading.Event) -> None:
+    """Keep the clients from piling up more than can be worked on at once."""
+    while not over.wait(0.3):
+        left = scene.ours.ask("left")
+        if "open" in left:
+            gate.flood(left["open"] > scene.options.most_open)
+    gate.flood(False)
 
 
 def _break_things(scene: Scene, blows: list[Blow], gate: Gate, told: Told) -> None:
