@@ -16,6 +16,7 @@ SLACK = 12
 class Options:
     """A run. Rates are probabilities per call to a provider; `kills` counts for web processes and for workers each.
 
+    `calls_per_second`: each provider's own limit, beyond which it answers 429; `limit_rate` are 429s that come whatever the rate.
     `most_open`: clients pause while more rows than this wait, so that mails, copies and webhooks are all under way at every kill.
     """
 
@@ -30,7 +31,8 @@ class Options:
     by_orm: float = 0.25
     orders_per_customer: int = 4
     error_rate: float = 0.10
-    limit_rate: float = 0.02
+    calls_per_second: int = 50
+    limit_rate: float = 0.0
     reset_rate: float = 0.05
     lost_rate: float = 0.05
     latency_ms: float = 40.0

@@ -116,6 +116,12 @@ class Twins:
         """What the twin `name` holds, such as its mails."""
         return self._session.get(f"{self._origins[name]}/_twin/{what}", timeout=60).json()
 
+    def limit(self, calls_per_second: int) -> None:
+        """Let both answer 429 to what is more than that; for good, as providers do."""
+        dials = {"rate_per_second": calls_per_second}
+        for origin in self._origins.values():
+            self._session.patch(f"{origin}/_twin/dials", json=dials, timeout=20).raise_for_status()
+
     def are_silent(self) -> bool:
         """Whether no webhook is on its way."""
         return all(self.ask(name, "state")["webhooks"]["due"] == 0 for name in self._origins)

@@ -78,6 +78,7 @@ def _play(scene: Scene) -> tuple[Told, float | None]:
     gate = Gate(blows)
     clients = Clients(options, orders, gate=gate, ports=[web.port for web in scene.webs], key=key, batch=scene.batch)
     breaker = threading.Thread(target=_break_things, args=(scene, blows, gate, clients.told), name="breaker", daemon=True)
+    scene.twins.limit(options.calls_per_second)
     scene.twins.fail(plan.faults(options))
     over = threading.Event()
     watch = threading.Thread(target=_hold_back, args=(scene, gate, over), name="watch", daemon=True)
