@@ -12,6 +12,7 @@ from urllib.parse import parse_qs
 
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
+from django.db import Error as DatabaseError
 
 from accounts.models import User
 from chat import access, conversations, page, shapes
@@ -34,6 +35,21 @@ class Frames(AsyncWebsocketConsumer):
         self.listener: Listener | None = None
         self.tasks: set[asyncio.Task[None]] = set()
 
+    async def __call__(self, *args: Any) -> None:
+        """Live as long as the socket; however that ends, nobody is left in the hub."""
+        try:
+            await super().__call__(*args)
+        finally:
+            self._stop_listening()
+
+    async def dispatch(self, message: dict[str, Any]) -> None:
+        """Without a database the socket closes; its page comes back, catches up and sends again."""
+        try:
+            await super().dispatch(message)
+        except DatabaseError as error:
+            logger.warning("a socket is closed: the database failed with %s", type(error).__name__)
+            await self.close(RESTART)
+
     async def listen(self, room: str, listener: Listener) -> None:
         """Hear the room's hints from now on."""
         self.room, self.listener = room, listener
@@ -54,10 +70,14 @@ class Frames(AsyncWebsocketConsumer):
 
     async def disconnect(self, code: int) -> None:
         """Stop listening."""
-        if self.listener:
-            hub.leave(self.room, self.listener)
+        self._stop_listening()
         for task in self.tasks:
             task.cancel()
+
+    def _stop_listening(self) -> None:
+        if self.listener:
+            hub.leave(self.room, self.listener)
+            self.listener = None
 
     async def tell(self, kind: str, **content: Any) -> None:
         """Send one frame."""
@@ -69,12 +89,15 @@ class Frames(AsyncWebsocketConsumer):
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         """Hand a frame to the method named for its type (`on_send`, …)."""
+        if not self.listener:
+            # It was closed out, and wrote before it heard so.
+            return
         if text_data is None or len(text_data) > LONGEST_FRAME:
             await self.refuse("too_long", "A frame is text of at most 64 kB.")
             return
         try:
             frame = json.loads(text_data)
-        except ValueError:
+        except (ValueError, RecursionError):
             frame = None
         kind = frame.get("type") if isinstance(frame, dict) else None
         method = getattr(self, f"on_{kind}", None) if isinstance(kind, str) and kind.isidentifier() else None
@@ -89,7 +112,7 @@ class Frames(AsyncWebsocketConsumer):
 
     @property
     def _query(self) -> dict[str, str]:
-        return {name: values[0] for name, values in parse_qs(self.scope["query_string"].decode()).items()}
+        return {name: values[0] for name, values in parse_qs(self.scope["query_string"].decode(errors="replace")).items()}
 
     @property
     def _user(self) -> User | None:
@@ -111,7 +134,8 @@ class ConversationConsumer(Frames):
             await self.close(NOT_YOURS)
             return
         after = self._query.get("after", "0")
-        self.last = int(after) if after.isdecimal() and len(after) < 16 else 0
+        # A number that we never gave counts as the last one, or nothing new would ever be sent.
+        self.last = min(int(after), self.me.conversation.sequence) if after.isdecimal() and len(after) < 16 else 0
         self._pumping = False
         self._again = False
         await self.listen(self.me.conversation.public_id, self._hear)
@@ -120,11 +144,15 @@ class ConversationConsumer(Frames):
 
     async def on_send(self, frame: dict[str, Any]) -> None:
         """Store a message and acknowledge it; the same rule as the API's."""
-        event = frame.get("event")
-        body = event.get("body") if isinstance(event, dict) else None
         key = frame.get("client_key")
-        if not isinstance(body, dict) or not isinstance(key, str):
-            await self.refuse("bad_type", "A message needs event.body and a client_key.", client_key=key)
+        try:
+            conversations.check_key(key)
+        except conversations.RefusedError as refused:
+            await self.refuse(refused.code, str(refused))
+            return
+        body = _message_body(frame.get("event"))
+        if body is None:
+            await self.refuse("bad_type", "Send an event of type message with a body of message_type text.", client_key=key)
             return
         try:
             stored = await self._send(body, key, _number(frame.get("vonage_after")))
@@ -195,8 +223,8 @@ class ConversationConsumer(Frames):
 
     @database_sync_to_async
     def _send(self, body: dict[str, Any], key: str, vonage_after: int | None) -> shapes.Shape:
-        about = _number(body.get("about")) or None
-        event = conversations.send_text(self.me, body.get("text", ""), key=key, about=about, vonage_after=vonage_after)
+        text, about = body.get("text", ""), body.get("about")
+        event = conversations.send_text(self.me, text, key=key, about=about, vonage_after=vonage_after)
         return shapes.event(event, self.me.conversation)
 
     @database_sync_to_async
@@ -239,5 +267,13 @@ class InboxConsumer(Frames):
 
 
 def _number(value: object) -> int | None:
-    """An event's or an order's number; None for anything else."""
-    return value if isinstance(value, int) and 0 <= value < 2**53 else None
+    """An event's number; None for anything else."""
+    return value if type(value) is int and 0 <= value < 2**53 else None
+
+
+def _message_body(event: object) -> dict[str, Any] | None:
+    """The body of an event that is a message of text; None for anything else."""
+    if not isinstance(event, dict) or event.get("type", "message") != "message":
+        return None
+    body = event.get("body")
+    return body if isinstance(body, dict) and body.get("message_type", "text") == "text" else None

@@ -16,6 +16,7 @@ from chat.models import JSON, Conversation, Event, Member, MirroredEvent
 
 LONGEST_TEXT = 8000
 LONGEST_KEY = 64
+HIGHEST_NUMBER = 2**53 - 1  # JavaScript counts no further
 # The client key of a message that came by Vonage's webhook is this and its number there.
 FROM_VONAGE = "vonage:"
 PAGE = 50
@@ -104,16 +105,29 @@ def add_event(
 
 
 def send_text(sender: Member, text: str, *, key: str | None = None, about: int | None = None, vonage_after: int | None = None) -> Event:
-    """Store a person's message (`vonage_after` as in `add_event`). Raises RefusedError for a text or a key that can't be taken."""
+    """Store a person's message (`vonage_after` as in `add_event`). Raises RefusedError for what can't be taken."""
     check_text(text)
-    if key is not None and not (0 < len(key) <= LONGEST_KEY and key.isprintable()):
-        raise RefusedError(_("A client key has 1 to 64 printable characters."), code="bad_key", field="client_key")
+    if key is not None:
+        check_key(key)
+    check_about(about)
     body: JSON = {"message_type": "text", "text": text.strip()}
     if about is not None:
         body["about"] = about
     event = add_event(sender.conversation, "message", body, sender=sender, key=key or str(uuid.uuid4()), vonage_after=vonage_after)
     see(sender, event.sequence)
     return event
+
+
+def check_key(key: object) -> None:
+    """Raise RefusedError unless `key` can be a client's own key of a message."""
+    if not isinstance(key, str) or not (0 < len(key) <= LONGEST_KEY and key.isprintable()):
+        raise RefusedError(_("A client key has 1 to 64 printable characters."), code="bad_key", field="client_key")
+
+
+def check_about(about: object) -> None:
+    """Raise RefusedError unless `about` is None or can be an order's number."""
+    if about is not None and (type(about) is not int or not 0 < about <= HIGHEST_NUMBER):
+        raise RefusedError(_("Name the order that the message is about by its number."), code="bad_about", field="body.about")
 
 
 def check_text(text: object) -> None:
