@@ -13,7 +13,7 @@ demo-providers: $(VENV)/runtime
 	@exec $(BIN)/python -m tests.demo_providers
 
 demo-reset:
-	rm -rf var/db.sqlite3 var/db.sqlite3-wal var/db.sqlite3-shm
+	rm -rf var/db.sqlite3*
 	@echo "The demo's data is gone; \`make demo\` makes it anew."
 
 test: $(VENV)/development
@@ -52,9 +52,10 @@ $(VENV)/bin/python:
 		{ rm -rf $(VENV); echo "A virtual environment can't be made. On Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
 
 $(VENV)/runtime: requirements.txt | $(VENV)/bin/python
-	$(PIP) install --quiet -r requirements.txt
+	@# Without compiling what may never be imported: the first page is there sooner, and Python compiles the rest on first use.
+	$(PIP) install --quiet --no-compile -r requirements.txt
 	@touch $@
 
 $(VENV)/development: requirements-dev.txt requirements.txt | $(VENV)/bin/python
-	$(PIP) install --quiet -r requirements-dev.txt
+	$(PIP) install --quiet --no-compile -r requirements-dev.txt
 	@touch $(VENV)/runtime $@

@@ -43,6 +43,7 @@ VONAGE_API_HOST = env.host("VONAGE_API_HOST", default="api.nexmo.com")
 VONAGE_SIGNATURE_SECRET = env.text("VONAGE_SIGNATURE_SECRET", "NEXMO_SIGNATURE_SECRET")
 VONAGE_WS_URL = env.url("VONAGE_WS_URL", default="wss://ws-us.vonage.com", schemes=("ws", "wss", "http", "https"))
 VONAGE_CLIENT_SDK_URL = env.text("VONAGE_CLIENT_SDK_URL")
+VONAGE_CLIENT_SDK_INTEGRITY = env.text("VONAGE_CLIENT_SDK_INTEGRITY")
 VONAGE_FROM_NUMBER = env.text("VONAGE_FROM_NUMBER")
 VONAGE_SMS_API = env.choice("VONAGE_SMS_API", options=("messages", "sms"))
 VONAGE_REST_HOST = env.host("VONAGE_REST_HOST", default="rest.nexmo.com")
@@ -179,6 +180,8 @@ USE_TZ = True
 # --- Static files ------------------------------------------------------------------------------------------------------
 STATIC_URL = "static/"
 STATIC_ROOT = VAR_DIR / "static"
+# Source maps are for developers' tools, which ask for them one at a time.
+WHITENOISE_SKIP_COMPRESS_EXTENSIONS = ("jpg", "jpeg", "png", "gif", "webp", "zip", "gz", "woff", "woff2", "map")
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "ordersupport.storage.StaticFilesStorage"},
