@@ -55,7 +55,7 @@ class Circuit:
                 raise BackendError(f"{self._name} does not answer well; we ask again in a moment.", code="circuit_open", retry_after=wait)
             if self._failures >= FAILURES_IN_A_ROW:
                 self._closed_until = now + PAUSE_SECONDS
-        turn = max(wait if 0 < wait <= LONGEST_SLEEP_SECONDS else 0.0, self.pace.reserve())
+        turn = max(wait if 0 < wait <= LONGEST_SLEEP_SECONDS else 0.0, self.pace.reserve(longest=LONGEST_SLEEP_SECONDS))
         if turn > LONGEST_SLEEP_SECONDS:
             raise BackendError(f"{self._name} takes no more at a time; this one waits its turn.", code="paced", retry_after=turn)
         return turn
