@@ -16,12 +16,13 @@ from django.test import Client
 from pytest_django import Settings
 
 from accounts.models import User
-from chat import call_news
+from chat import call_news, calls
 from chat.backends import vonage_client
 from chat.backends.circuit import Circuit
+from chat.call_story import Stage
 from chat.models import Event
 from chat.outbox import State
-from chat.phone_models import CallReport, Notice, PhoneCall
+from chat.phone_models import CallReport, Notice, PhoneCall, Progress, Side
 from tests.chat import phone_side as side
 from tests.chat.phone_side import MARIA, ask, last_told, told, work, work_later, write
 from tests.chat.vonage_side import vonage_side
@@ -318,6 +319,36 @@ def test_a_call_whose_reply_was_lost_is_known_by_its_webhooks(
     call = PhoneCall.objects.get()
     placed = [entry for entry in vonage.log.entries() if entry.operation == "vonage.create_call"]
     assert (call.state, last_told(alice)["state"], last_told(alice)["seconds"], len(placed)) == (State.DONE, "completed", 12, 1)
+
+
+def test_a_call_in_doubt_that_rings_is_left_ringing(vonage: VonageTwin, as_alice: Client, alice: User, receiver: Receiver) -> None:
+    vonage.turn(answer_calls=False)
+    vonage.faults.set("vonage.create_call", {"fault": "lost_reply", "times": 1})
+    ask(as_alice, alice)
+    work()
+    vonage.webhooks.wait_until_sent()
+    deliver(receiver)
+    work()
+    side.minutes_pass(1)
+    work_later()
+    assert (PhoneCall.objects.get().error_code, told(alice)[-1]) == ("under_way", "ringing agent")
+
+
+def test_a_reply_that_comes_after_the_first_ring_tells_nothing(call: PhoneCall, post: Post, alice: User) -> None:
+    post(news(call, "ringing"))
+    work()
+    calls.advance(call, Stage(Progress.STARTED, Side.AGENT))
+    assert told(alice) == ["requested agent", "started agent", "ringing agent"]
+
+
+def test_news_that_comes_after_the_end_tells_nothing(call: PhoneCall, post: Post, alice: User) -> None:
+    post(news(call, "ringing"))
+    work()
+    side.minutes_pass(3)
+    work_later()
+    post(news(call, "completed", "customer"))
+    work()
+    assert told(alice)[-1] == "timeout agent"
 
 
 def test_a_webhook_that_is_faster_than_the_reply_is_not_lost(
