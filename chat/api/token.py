@@ -10,8 +10,9 @@ from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from chat import shapes, tokens
+from chat import mirror, shapes, tokens
 from chat.api.views import SPEAKER, PartyView
+from chat.models import EventKind, Member
 
 
 class NotConfigured(APIException):
@@ -20,6 +21,14 @@ class NotConfigured(APIException):
     status_code = 409
     default_detail = _("Vonage is not configured here; the chat goes over our own socket.")
     default_code = "vonage_not_configured"
+
+
+class RefusedByVonage(APIException):
+    """409: an operator can ask Vonage again (admin, what Vonage refuses)."""
+
+    status_code = 409
+    default_detail = _("Vonage takes no messages; the chat goes over our own socket.")
+    default_code = "refused_by_vonage"
 
 
 class NotMirroredYet(APIException):
@@ -45,12 +54,23 @@ class ClientToken(PartyView):
 
     @extend_schema(parameters=[SPEAKER], responses=TokenShape)
     def get(self, request: Request, conversation_id: str) -> Response:
-        """A new token for an hour; 409 where Vonage is not configured, 503 while the conversation is still being copied there."""
+        """A new token for an hour; 409 where Vonage is not configured or takes no messages, 503 until the conversation is there."""
         member = self.party(request, conversation_id).member()
-        try:
-            made = tokens.mint_for(member)
-        except tokens.NoTokenError as error:
-            raise NotMirroredYet if error.code == "not_mirrored_yet" else NotConfigured from None
+        made = _made_for(member)
+        if mirror.refusals_of(member.conversation, EventKind.MESSAGE).exists():
+            raise RefusedByVonage
+        if made is None:
+            raise NotMirroredYet
         expires_at = shapes.timestamp(datetime.fromtimestamp(made.expires_at, UTC))
         answer = {"token": made.token, "expires_at": expires_at, "user_name": made.user_name, "conversation_id": made.conversation_id}
         return Response(answer, headers={"Cache-Control": "no-store"})
+
+
+def _made_for(member: Member) -> tokens.ClientToken | None:
+    """None where the conversation is not at Vonage."""
+    try:
+        return tokens.mint_for(member)
+    except tokens.NoTokenError as error:
+        if error.code == "not_mirrored_yet":
+            return None
+        raise NotConfigured from None

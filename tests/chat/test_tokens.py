@@ -13,7 +13,7 @@ from pytest_django import Settings
 
 from accounts.models import User
 from chat import conversations, links, tokens
-from chat.models import Conversation, Member
+from chat.models import Conversation, Member, MirrorRefusal
 from tests.chat.vonage_side import member_of, order_told, vonage_side, work
 from tests.twins import VonageTwin
 from tests.twins.vonage import _default_key as twins_key
@@ -120,6 +120,24 @@ def test_without_credentials_it_says_so(as_alice: Client, conversation: Conversa
 def test_before_the_copy_is_there_it_says_when_to_ask_again(as_agent: Client, vonage: VonageTwin, bob: User) -> None:
     answer = as_agent.get(address(conversations.open_for(bob)))
     assert (answer.status_code, answer.json()["code"], answer.headers["Retry-After"]) == (503, "not_mirrored_yet", "2")
+
+
+@pytest.mark.parametrize(("kind", "status"), [("message", 409), ("everything", 409), ("custom", 200)])
+def test_where_vonage_takes_no_messages_there_is_no_token(as_alice: Client, conversation: Conversation, kind: str, status: int) -> None:
+    MirrorRefusal.objects.create(conversation=conversation, kind=kind, code="gone", reason="It ended.")
+    assert as_alice.get(address(conversation)).status_code == status
+
+
+def test_a_conversation_that_vonage_refused_to_make_is_not_waited_for(as_agent: Client, vonage: VonageTwin, bob: User) -> None:
+    conversation = conversations.open_for(bob)
+    MirrorRefusal.objects.create(conversation=conversation, kind="everything", code="gone", reason="It ended.")
+    assert as_agent.get(address(conversation)).json()["code"] == "refused_by_vonage"
+
+
+def test_without_credentials_an_old_refusal_is_not_the_reason(as_alice: Client, conversation: Conversation, settings: Settings) -> None:
+    MirrorRefusal.objects.create(conversation=conversation, kind="message", code="gone", reason="It ended.")
+    settings.VONAGE_APPLICATION_ID = ""
+    assert as_alice.get(address(conversation)).json()["code"] == "vonage_not_configured"
 
 
 def test_a_key_that_can_t_be_used_is_no_crash(as_alice: Client, conversation: Conversation, settings: Settings) -> None:
