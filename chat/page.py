@@ -1,5 +1,6 @@
 """What the chat page and the inbox need, made from the record: for the first paint and for the scripts that take over."""
 
+import re
 from copy import copy
 from datetime import date, datetime
 from itertools import groupby
@@ -42,6 +43,7 @@ def conversation_page(request: HttpRequest, party: Party, number: int) -> Contex
         "csrf": get_token(request),
         "limits": {"text": conversations.LONGEST_TEXT},
         "transport": settings.CHAT_TRANSPORT,
+        "vonage": _vonage(),
         # Whoever holds the link sees no more of the number than its owner needs to know it by.
         "phone": phones.masked(phones.number(party.user.phone)) if party.role == "customer" else "",
         "shop": settings.SHOP_NAME,
@@ -106,6 +108,7 @@ def _urls(request: HttpRequest, party: Party) -> dict[str, str]:
     urls = {
         "events": reverse("api:conversation-events", args=[public_id]) + speaker,
         "seen": reverse("api:conversation-seen", args=[public_id]) + speaker,
+        "token": reverse("api:conversation-token", args=[public_id]) + speaker,
         "socket": f"/ws/conversations/{public_id}/{speaker}",
         "self": request.path,
         "inbox": reverse("inbox"),
@@ -115,6 +118,23 @@ def _urls(request: HttpRequest, party: Party) -> dict[str, str]:
         if calls.offered():
             urls["calls"] = reverse("api:conversation-calls", args=[public_id]) + speaker
     return urls
+
+
+def _vonage() -> dict[str, str] | None:
+    """What the page's Client SDK is made of, where it is wanted. (The token and the ids at Vonage are asked for: chat/api/token.py.)"""
+    if settings.CHAT_TRANSPORT != "client-sdk":
+        return None
+    api_host, socket_url = settings.VONAGE_API_HOST, settings.VONAGE_WS_URL
+    region = re.fullmatch(r"\w+://ws-(\w+)\.vonage\.com", socket_url)
+    if region and api_host == "api.nexmo.com":
+        # A server may ask any region through the common name; a browser's two addresses belong together.
+        api_host = f"api-{region[1]}.vonage.com"
+    return {
+        "script": settings.VONAGE_CLIENT_SDK_URL,
+        "integrity": settings.VONAGE_CLIENT_SDK_INTEGRITY,
+        "apiUrl": f"https://{api_host}",
+        "websocketUrl": socket_url,
+    }
 
 
 def _days(events: list[Event], me: Member) -> list[Context]:

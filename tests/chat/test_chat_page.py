@@ -1,9 +1,11 @@
 """The chat page and the inbox on the wire."""
 
 import gzip
+from typing import Any
 
 import pytest
 from django.test import Client
+from pytest_django import Settings
 
 from accounts.models import User
 from chat import conversations, links
@@ -46,3 +48,49 @@ def test_pages_with_many_peoples_words_are_not_compressed(client: Client, conver
     client.force_login(agent)
     answer = client.get("/inbox/", headers=ZIPPED)
     assert (answer.status_code, answer.has_header("Content-Encoding")) == (200, False)
+
+
+# What the page's Client SDK is made of.
+
+
+def page_of(agent: User, conversation: Conversation) -> Any:
+    """The data that the page hands to its scripts, and its HTML."""
+    client = Client()
+    client.force_login(agent)
+    answer = client.get(f"/chat/{agent.username}/{conversation.public_id}/1002")
+    return answer.context["page"]["vonage"], answer.content.decode()
+
+
+def test_the_default_page_knows_nothing_of_vonages_sdk(conversation: Conversation, agent: User) -> None:
+    vonage, html = page_of(agent, conversation)
+    assert (vonage, "client-sdk" in html, "detour" in html) == (None, False, False)
+
+
+def test_the_client_sdks_page_has_the_script_its_hash_and_the_addresses(
+    conversation: Conversation, agent: User, settings: Settings
+) -> None:
+    settings.CHAT_TRANSPORT, settings.VONAGE_CLIENT_SDK_URL = "client-sdk", "https://cdn.example/sdk.js"
+    settings.VONAGE_CLIENT_SDK_INTEGRITY, settings.VONAGE_API_HOST = "sha384-abc", "localhost:4001"
+    settings.VONAGE_WS_URL = "wss://localhost:4001"
+    assert page_of(agent, conversation)[0] == {
+        "script": "https://cdn.example/sdk.js",
+        "integrity": "sha384-abc",
+        "apiUrl": "https://localhost:4001",
+        "websocketUrl": "wss://localhost:4001",
+    }
+
+
+@pytest.mark.parametrize(
+    ("api_host", "socket_url", "expected"),
+    [
+        ("api.nexmo.com", "wss://ws-us.vonage.com", "https://api-us.vonage.com"),
+        ("api.nexmo.com", "wss://ws-eu.vonage.com", "https://api-eu.vonage.com"),
+        ("api-ap.vonage.com", "wss://ws-us.vonage.com", "https://api-ap.vonage.com"),
+        ("api.nexmo.com", "wss://relay.example", "https://api.nexmo.com"),
+    ],
+)
+def test_both_addresses_are_of_one_region(
+    conversation: Conversation, agent: User, settings: Settings, api_host: str, socket_url: str, expected: str
+) -> None:
+    settings.CHAT_TRANSPORT, settings.VONAGE_API_HOST, settings.VONAGE_WS_URL = "client-sdk", api_host, socket_url
+    assert page_of(agent, conversation)[0]["apiUrl"] == expected

@@ -7,7 +7,6 @@ import { ConversationApi, SocketTransport } from "./transport.js";
 import { View } from "./view.js";
 import { words } from "./words.js";
 
-const TRANSPORTS = { socket: SocketTransport };
 const GAP_MS = 500;
 const TYPING_EVERY_MS = 2000;
 const QUIET_MS = 1000;
@@ -18,10 +17,10 @@ const wide = matchMedia("(min-width: 60rem)");
 const $ = (id) => document.getElementById(id);
 
 class Conversation {
-  constructor(page) {
-    const { me, members, events, conversation } = page;
+  constructor(page, Transport) {
+    const { me, members, events, conversation, vonage } = page;
     const store = new Store(`${conversation.id} ${me.member}`);
-    Object.assign(this, { page, me, store, members, hasOlder: page.has_older, current: page.order_id, seenAt: new Map(), typedAt: 0 });
+    Object.assign(this, { page, me, store, members, hasOlder: page.has_older, current: page.order_id, seenAt: new Map(), typedAt: 0, ahead: [] });
     this.stream = new Stream(events, conversation.sequence);
     this.orders = new Map(page.orders.map((order) => [order.id, order]));
     this.told = this.ownSeen;
@@ -33,7 +32,7 @@ class Conversation {
       act: (name, item) => this[name](item), onOlder: () => this.loadOlder(), onBottom: () => this.tellSeen(),
     });
     this.outbox = new Outbox({
-      store, send: (item) => this.transport.send(item), onStored: (event) => this.receive([event]), onChange: () => this.draw(),
+      store, last: () => this.stream.last, send: (item) => this.transport.send(item), onStored: (event) => this.stored(event), onChange: () => this.draw(),
       // The bubble tells the eye; this tells the ear, as one's own bubbles are not read out.
       onRefused: (item) => this.speak(words("failed", item)),
     });
@@ -41,8 +40,9 @@ class Conversation {
       form: $("composer"), counter: $("counter"), alert: $("alert"), limit: page.limits.text,
       send: (text) => this.write(text), onInput: (text) => this.tellTyping(text), keep: (text) => store.keepDraft(text).catch(() => {}),
     });
-    this.transport = new (TRANSPORTS[page.transport] ?? SocketTransport)({
-      api: this.api, last: () => this.stream.last,
+    this.transport = new Transport({
+      api: this.api, vonage, last: () => this.stream.last, events: () => this.stream.events, members: () => this.members,
+      onAhead: (...lines) => this.receiveAhead(...lines), onDetour: (reason) => this.tellDetour(reason),
       onEvents: (events) => this.receive(events), onState: (state) => this.hearState(state),
       onTyping: ({ from, name }) => from !== me.member && this.notices.type(name), onSeen: (marks, all) => this.hearSeen(marks, all),
     });
@@ -84,7 +84,9 @@ class Conversation {
   }
 
   draw(missed) {
-    const { stream: { events }, outbox: { items: unsent }, state } = this;
+    const { stream, outbox: { items }, state, transport } = this;
+    const events = [...stream.events, ...this.ahead];
+    const unsent = transport.unsettled?.(items) ?? items;
     const isCutOff = state === "waiting" || state === "ended";
     this.view.draw(rowsOf({ ...this, events, unsent, isCutOff }), missed);
     const isEmpty = this.role !== "agent" && !this.hasOlder && !unsent.length && !events.some(({ type }) => type === "message");
@@ -158,7 +160,16 @@ class Conversation {
     const before = this.orders;
     this.orders = added.reduce(foldOrder, before);
     if (this.orders !== before) this.drawOrders();
-    const news = added.filter((event) => this.isForMe(event));
+    this.announce(added.filter((event) => this.isForMe(event) && !event.row));
+  }
+
+  /** Lines that came in before our log had them; in the log they keep their `row`. */
+  receiveAhead(lines, news) {
+    this.ahead = lines;
+    if (news.length) this.announce(news);
+  }
+
+  announce(news) {
     if (news.length) {
       this.notices.type();
       this.notices.count(news.length);
@@ -166,6 +177,12 @@ class Conversation {
     }
     this.draw(news.length);
     this.tellSeen();
+  }
+
+  /** A message of mine that is in the log by now, under whichever key. */
+  stored(event) {
+    this.receive([event]);
+    if (event.id <= this.stream.last) this.outbox.settle([event]);
   }
 
   /** The missing event is mostly on its way already; if not, ask for it. */
@@ -179,6 +196,13 @@ class Conversation {
     this.notices.state(state);
     this.outbox.live(state === "live");
     this.tellSeen();
+  }
+
+  /** Why not through Vonage; "" where it works, or where there is nothing to say. */
+  tellDetour(reason) {
+    const detour = $("detour");
+    detour.dataset.way = reason || "vonage";
+    detour.textContent = reason && words(`detour-${reason}`);
   }
 
   hearSeen(marks, members = this.members) {
@@ -285,4 +309,6 @@ class Conversation {
   }
 }
 
-new Conversation(JSON.parse($("page-data").textContent)).start();
+const page = JSON.parse($("page-data").textContent);
+const Transport = page.vonage ? await import("./client-sdk.js").then((module) => module.ClientSdkTransport, () => SocketTransport) : SocketTransport;
+new Conversation(page, Transport).start();

@@ -61,7 +61,7 @@ function newKey() {
 const nothing = () => {};
 
 export class Outbox {
-  /** parts: store; send(item) as in transport.js; onStored(event); onRefused(item); onChange() when there is something else to show. */
+  /** parts: store; send(item) as in transport.js; last(), the log's last number; onStored(event); onRefused(item); onChange() when there is something else to show. */
   constructor(parts) {
     Object.assign(this, parts, { items: [], isLive: false, isBusy: false, pauseMs: 1000 });
   }
@@ -139,7 +139,7 @@ export class Outbox {
       return true;
     }
     item.isHeld = false;
-    if (!item.wasTried) await this.keep(Object.assign(item, { wasTried: true }));
+    if (!item.wasTried) await this.keep(Object.assign(item, { wasTried: true, after: this.last() }));
     this.onChange();
     try {
       this.onStored(await this.send(item));

@@ -105,12 +105,12 @@ export function rowsOf(page) {
       rows.push({ key: today, kind: "day", look: today, at: timestamp });
       before = about = null;
     }
-    if (id === unreadFrom) {
+    if ((event.row ?? id) === unreadFrom) {
       rows.push({ key: "fresh", kind: "fresh", look: "" });
       before = null;
     }
     const mine = from === me.member;
-    const row = { key: call?.id ?? (mine && client_key || id), kind, event, item, mine, call, name: nameOf(event) };
+    const row = { key: call?.id ?? event.row ?? (mine && client_key || id), kind, event, item, mine, call, name: nameOf(event) };
     if (kind === "message") {
       row.starts = startsGroup(event, before);
       row.chip = body.about !== about && body.about;
@@ -119,7 +119,7 @@ export function rowsOf(page) {
       row.seenAt = row.fate === "seen" && page.seenAt.get(id);
       about = body.about;
     }
-    row.look = [id, row.starts, row.chip, row.chipState, row.fate, row.seenAt, item?.reason, item?.wasTried, call?.state, call?.side].join();
+    row.look = [!item, row.starts, row.chip, row.chipState, row.fate, row.seenAt, item?.reason, item?.wasTried, call?.state, call?.side].join();
     rows.push(row);
     before = event;
   }

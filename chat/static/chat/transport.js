@@ -3,7 +3,7 @@
 //   onState(state)      as in line.js
 //   onTyping({from, name})
 //   onSeen([{from, sequence}], members)    members, where given, is the whole list as it is now
-// This one is our own socket, or polling. Another one (the Vonage Client SDK) keeps the same names.
+// This one is our own socket, or polling; the Vonage Client SDK's (client-sdk.js) keeps the same names.
 import { address, Line, Refusal, request } from "./line.js";
 
 const ANSWER_MS = 10000;
@@ -26,9 +26,9 @@ export class ConversationApi {
     return this.page({ before: sequence, limit: 50 });
   }
 
-  /** item: {client_key, body}. The stored event, also where an earlier try had stored it. */
-  send({ client_key, body }) {
-    return this.post(this.urls.events, { type: "message", body, client_key });
+  /** item: {client_key, body}, and vonage_after where it may be at Vonage. The stored event, also where an earlier try had stored it. */
+  send({ client_key, body, vonage_after }) {
+    return this.post(this.urls.events, { type: "message", body, client_key, vonage_after });
   }
 }
 
@@ -110,8 +110,9 @@ export class SocketTransport {
     }
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => this.line.drop(socket), ANSWER_MS);
-      this.answers.set(item.client_key, { resolve, reject, timer });
-      this.line.write({ type: "send", client_key: item.client_key, event: { type: "message", body: item.body } });
+      const { client_key, body, vonage_after } = item;
+      this.answers.set(client_key, { resolve, reject, timer });
+      this.line.write({ type: "send", client_key, vonage_after, event: { type: "message", body } });
     });
   }
 
