@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.apps import AppConfig
@@ -11,6 +12,8 @@ from django.core.checks import CheckMessage, Error, Info, Warning, register
 
 from chat.backends.vonage_tokens import KeyFileError, load_key
 
+SCRIPT_HASH = re.compile(r"sha(256|384|512)-[A-Za-z0-9+/]+={0,2}")
+HASH_IT = "It is sha384- and the output of: openssl dgst -sha384 -binary vonageClientSDK.min.js | openssl base64 -A"
 VONAGES_OWN_HOSTS = re.compile(r"(.+\.)?(nexmo|vonage)\.com(:\d+)?")
 
 
@@ -74,3 +77,25 @@ def vonage_application(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -
         hint = "It looks like 78d335fa-323d-0114-9c3d-d6f0d48968cf: Vonage's dashboard, Applications."
         return [kind(message, hint=hint, id="chat.E003")]
     return []
+
+
+@register()
+def client_sdk(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """With the Client SDK: Vonage is there, and its script is the one that was looked at."""
+    if settings.CHAT_TRANSPORT != "client-sdk":
+        return []
+    found: list[CheckMessage] = []
+    script, integrity = settings.VONAGE_CLIENT_SDK_URL, settings.VONAGE_CLIENT_SDK_INTEGRITY
+    if not settings.VONAGE_APPLICATION_ID:
+        message = "CHAT_TRANSPORT is client-sdk, but Vonage is not set up: every chat falls back to our own connection."
+        found.append(Warning(message, hint="Set the NEXMO_* variables, or CHAT_TRANSPORT=socket.", id="chat.W002"))
+    if not script:
+        message = "CHAT_TRANSPORT is client-sdk, but VONAGE_CLIENT_SDK_URL is not set: every chat falls back to our own connection."
+        found.append(Warning(message, hint=".env.example names an address and its hash.", id="chat.W003"))
+    elif not integrity and urlsplit(script).hostname:
+        message = "VONAGE_CLIENT_SDK_INTEGRITY is not set: whatever VONAGE_CLIENT_SDK_URL answers runs in your customers' browsers."
+        found.append(Warning(message, hint=HASH_IT, id="chat.W004"))
+    if integrity and not SCRIPT_HASH.fullmatch(integrity):
+        # Browsers take a hash that they can't read for none.
+        found.append(Error("VONAGE_CLIENT_SDK_INTEGRITY is no hash that browsers check.", hint=HASH_IT, id="chat.E005"))
+    return found

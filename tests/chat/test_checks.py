@@ -65,3 +65,35 @@ def test_an_id_of_a_stand_in_stops_no_start(whole: Settings) -> None:
 def test_the_keys_path_is_never_printed_where_it_is_the_key(whole: Settings) -> None:
     whole.VONAGE_PRIVATE_KEY = ELLIPTIC
     assert ELLIPTIC.splitlines()[1] not in "".join(f"{message.msg}{message.hint}" for message in run_checks())
+
+
+@pytest.fixture
+def client_sdk(whole: Settings) -> Settings:
+    """The page's Client SDK, well set up."""
+    whole.CHAT_TRANSPORT = "client-sdk"
+    whole.VONAGE_CLIENT_SDK_URL = "https://cdn.example/vonageClientSDK.min.js"
+    whole.VONAGE_CLIENT_SDK_INTEGRITY = "sha384-dk7z/polGwaDxv5qhIrwAwHwvdINB/nJRK2KKQ0wQvapWbFosy3Qd47T2zsnsnfd"
+    return whole
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, []),
+        ({"VONAGE_CLIENT_SDK_URL": ""}, ["chat.W003"]),
+        ({"VONAGE_CLIENT_SDK_INTEGRITY": ""}, ["chat.W004"]),
+        ({"VONAGE_CLIENT_SDK_URL": "/static/sdk.js", "VONAGE_CLIENT_SDK_INTEGRITY": ""}, []),
+        ({"VONAGE_CLIENT_SDK_INTEGRITY": "md5-abc"}, ["chat.E005"]),
+        ({"VONAGE_CLIENT_SDK_INTEGRITY": "sha384-abc def"}, ["chat.E005"]),
+        ({"CHAT_TRANSPORT": "socket", "VONAGE_CLIENT_SDK_URL": "", "VONAGE_CLIENT_SDK_INTEGRITY": "x"}, []),
+    ],
+)
+def test_the_pages_client_sdk_is_looked_at_too(client_sdk: Settings, changes: dict[str, str], expected: list[str]) -> None:
+    for name, value in changes.items():
+        setattr(client_sdk, name, value)
+    assert found() == expected
+
+
+def test_a_client_sdk_without_vonage_is_named(settings: Settings) -> None:
+    settings.CHAT_TRANSPORT, settings.VONAGE_CLIENT_SDK_URL = "client-sdk", "/static/sdk.js"
+    assert found() == ["chat.W002"]
