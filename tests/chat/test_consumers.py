@@ -283,6 +283,23 @@ async def test_a_socket_whose_database_is_away_closes_so_that_its_page_comes_bac
         assert await socket.close_code() == 1012
 
 
+@browser_test
+async def test_a_socket_that_ended_over_a_fault_of_ours_is_heard_of_no_more(
+    conversation: Conversation, alices: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fault(*args: Any, **kwargs: Any) -> Event:
+        raise KeyError("x")
+
+    socket = Socket(path(conversation, "?after=1"), alices)
+    await socket.open()
+    await socket.until("live")
+    monkeypatch.setattr(conversations, "add_event", fault)
+    await socket.send(message())
+    with pytest.raises(KeyError):
+        await socket.line.wait(5)
+    assert len(hub) == 0
+
+
 # --- Frames that are none ----------------------------------------------------------------------------------------------
 
 JUNK = [
@@ -324,7 +341,7 @@ async def test_a_frame_that_is_none_is_named_and_harms_nobody(conversation: Conv
 async def test_a_huge_frame_is_named(conversation: Conversation, alices: Client) -> None:
     async with Socket(path(conversation, "?after=1"), alices) as socket:
         await socket.until("live")
-        assert (await socket.ask(message("x" * 70_000)))["code"] == "too_long"
+        assert (await socket.ask({"type": "ping", "padding": "x" * 64_000}))["code"] == "too_long"
 
 
 @browser_test
