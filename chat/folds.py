@@ -33,7 +33,7 @@ def orders_from(events: Iterable[Event]) -> list[Fold]:
     for event in events:
         body = event.body
         number = body.get("id")
-        if not isinstance(number, int):
+        if type(number) is not int:
             continue
         if event.type == ORDER_CONFIRMED:
             found[number] = dict(body)

@@ -7,6 +7,7 @@ import asyncio
 import threading
 from collections import defaultdict
 from collections.abc import Callable
+from contextlib import suppress
 from contextvars import Context, copy_context
 
 Listener = Callable[["Hint"], None]
@@ -48,7 +49,8 @@ class Hub:
         with self._lock:
             listeners = list(self._rooms.get(room, {}).items())
         for listener, (loop, context) in listeners:
-            if not loop.is_closed():
+            # A loop that ends in this very moment takes nothing more; what was written is committed all the same.
+            with suppress(RuntimeError):
                 # In the listener's own context: the publisher's belongs to a thread that asgiref would wait for, and never get.
                 loop.call_soon_threadsafe(listener, hint, context=context)
 

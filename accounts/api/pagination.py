@@ -1,11 +1,36 @@
 """Lists by cursor: no page is counted, skipped or shown twice while new rows arrive."""
 
-from rest_framework.pagination import CursorPagination
+from rest_framework.exceptions import NotFound
+from rest_framework.pagination import Cursor, CursorPagination
+from rest_framework.request import Request
 
 
-class NewestFirst(CursorPagination):
-    """Newest first by primary key; `?limit=` up to 200."""
+class ByCursor(CursorPagination):
+    """Pages of `?limit=` up to 200 rows. A cursor is a place in the list, and one that we never gave is none."""
 
-    ordering = "-pk"
     page_size_query_param = "limit"
     max_page_size = 200
+
+    def decode_cursor(self, request: Request) -> Cursor | None:
+        """The place that the caller's cursor names; NotFound where it can't be one."""
+        cursor = super().decode_cursor(request)
+        try:
+            if cursor and cursor.position is not None:
+                self.check_position(str(cursor.position))
+        except ValueError:
+            raise NotFound(self.invalid_cursor_message) from None
+        return cursor
+
+    def check_position(self, position: str) -> None:
+        """Raise ValueError unless the first ordered column can have this value."""
+        raise NotImplementedError
+
+
+class NewestFirst(ByCursor):
+    """Newest first by primary key."""
+
+    ordering = "-pk"
+
+    def check_position(self, position: str) -> None:
+        """A primary key."""
+        int(position)

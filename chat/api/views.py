@@ -1,5 +1,6 @@
 """The API of conversations: the list for agents, and the events of one for whoever may read it."""
 
+from datetime import datetime
 from typing import Any
 
 from django.db.models import QuerySet
@@ -8,12 +9,13 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.authentication import SessionAuthentication
 from rest_framework.exceptions import NotFound, PermissionDenied, ValidationError
 from rest_framework.generics import GenericAPIView
-from rest_framework.pagination import CursorPagination
 from rest_framework.permissions import SAFE_METHODS, AllowAny, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.api.pagination import ByCursor
+from accounts.api.parsers import JsonParser
 from accounts.models import User
 from chat import access, conversations, page, shapes
 from chat.api import serializers
@@ -24,12 +26,14 @@ SPEAKER = OpenApiParameter(
 )
 
 
-class ByLastEvent(CursorPagination):
+class ByLastEvent(ByCursor):
     """Conversations with the newest event first."""
 
     ordering = ("-last_event_at", "-pk")
-    page_size_query_param = "limit"
-    max_page_size = 200
+
+    def check_position(self, position: str) -> None:
+        """A time."""
+        datetime.fromisoformat(position)
 
 
 class ConversationList(GenericAPIView[Conversation]):
@@ -57,6 +61,7 @@ class PartyView(APIView):
     """A view of one conversation, for those whom `chat/access.py` lets in; for everybody else it is a 404."""
 
     permission_classes = [AllowAny]
+    parser_classes = [JsonParser]
 
     def party(self, request: Request, conversation_id: str) -> access.Party:
         """The caller's side. A browser's writes carry the CSRF token, a link's session included (DRF asks it of log-ins only)."""
