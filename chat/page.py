@@ -1,7 +1,6 @@
 """What the chat page and the inbox need, made from the record: for the first paint and for the scripts that take over."""
 
 import re
-from copy import copy
 from datetime import date, datetime
 from itertools import groupby
 from typing import Any
@@ -155,7 +154,6 @@ def _with_calls_as_they_are(events: list[Event]) -> list[Event]:
             body = latest.pop(event.body.get("id"), None)
             if body is None:
                 continue
-            event = copy(event)  # the page's data tells every one of them
             event.body = body
         shown.append(event)
     return shown
