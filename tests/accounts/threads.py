@@ -23,15 +23,26 @@ THREADS = pytest.mark.django_db(transaction=True)
 
 def at_once(count: int, act: Callable[[int], Result]) -> list[Result]:
     """What `act(0)` … `act(count - 1)` returned, each in a thread and on a connection of its own, begun at the same moment."""
-    start = threading.Barrier(count)
+    connected = threading.Barrier(count)
 
     def one(number: int) -> Result:
         try:
             connection.ensure_connection()
-            start.wait(10)
+            connected.wait(10)
             return act(number)
         finally:
             connection.close()
+
+    return together(count, one)
+
+
+def together(count: int, act: Callable[[int], Result]) -> list[Result]:
+    """The same for what touches no database."""
+    start = threading.Barrier(count)
+
+    def one(number: int) -> Result:
+        start.wait(10)
+        return act(number)
 
     with ThreadPoolExecutor(count) as pool:
         return list(pool.map(one, range(count)))
