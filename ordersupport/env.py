@@ -6,11 +6,15 @@ names come first; `VONAGE_*` and `BREVO_*` are the companies' present names for 
 
 import os
 import secrets
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
+
+DATABASES = {"sqlite", "postgres", "postgresql", "pgsql"}
 
 
 class Environment:
@@ -60,26 +64,24 @@ class Environment:
     def names(self, name: str, *, default: list[str]) -> list[str]:
         """A list, separated by commas."""
         value = self.text(name)
-        return [part.strip() for part in value.split(",") if part.strip()] if value else default
-
-    def url(self, *names: str, default: str, schemes: tuple[str, ...] = ("http", "https")) -> str:
-        """An absolute address without its last slash."""
-        value = self.text(*names, default=default)
         if not value:
-            return value
-        try:
-            parts = urlsplit(value)
-            fits = parts.scheme in schemes and bool(parts.hostname) and (parts.port is None or parts.port > 0)
-        except ValueError:
-            fits = False
-        if not fits:
-            raise ImproperlyConfigured(f"{names[0]} is {value!r}. Write a whole address, such as {schemes[-1]}://example.com.")
+            return default
+        found = [part.strip() for part in value.split(",") if part.strip()]
+        if not found:
+            raise ImproperlyConfigured(f"{name} is {value!r}. Write names, separated by commas.")
+        return found
+
+    def url(self, *names: str, default: str, schemes: tuple[str, ...] = ("https", "http")) -> str:
+        """An absolute address without its last slash; the first of `schemes` is the one that is proposed."""
+        value = self.text(*names, default=default)
+        if value and not _is_address(value, schemes):
+            raise ImproperlyConfigured(f"{names[0]} is {value!r}. Write a whole address, such as {schemes[0]}://example.com.")
         return value.rstrip("/")
 
     def host(self, name: str, *, default: str) -> str:
         """`host` or `host:port`, without a scheme or a path."""
         value = self.text(name, default=default)
-        if "/" in value or " " in value:
+        if "/" in value or "@" in value or not _is_address(f"https://{value}", ("https",)):
             raise ImproperlyConfigured(f"{name} is {value!r}. Write host or host:port only, such as {default}.")
         return value
 
@@ -93,18 +95,20 @@ class Environment:
     def existing_file(self, *names: str) -> str:
         """A path to a file that can be read, or nothing."""
         value = self.text(*names)
-        if value and not os.access(value, os.R_OK):
+        if value and not (os.path.isfile(value) and os.access(value, os.R_OK)):
             raise ImproperlyConfigured(f"{names[0]} names {value!r}, which can't be read. Write the path of an existing file.")
         return value
 
     def database(self, name: str, *, default: str) -> dict[str, object]:
         """Django's settings of one database, from a URL."""
         value = self.text(name, default=default)
+        scheme, separator, _rest = value.partition("://")
         try:
-            parsed: dict[str, object] = self._env.db_url_config(value)
+            parsed: dict[str, object] = self._env.db_url_config(value) if separator and scheme in DATABASES else {}
         except (ValueError, ImproperlyConfigured):
             parsed = {}
-        if parsed.get("ENGINE") not in {"django.db.backends.sqlite3", "django.db.backends.postgresql"}:
+        # In SQLite's memory every thread would have a database of its own.
+        if parsed.get("NAME") in {None, "", ":memory:"}:
             raise ImproperlyConfigured(
                 f"{name} is not a database this project knows. Write sqlite:///path or postgres://user:password@host:5432/name."
             )
@@ -121,23 +125,35 @@ class Environment:
             raise ImproperlyConfigured(
                 f"{name} is not set. With DATABASE_URL or REDIS_URL several processes must share it: write 50 random characters."
             )
-        return _kept_secret(name, kept_in)
+        value = _kept_secret(name, kept_in)
+        if len(value) < 32:
+            raise ImproperlyConfigured(f"{name} is not set, and the one kept in {kept_in} is cut. Delete that file, or set {name}.")
+        return value
+
+
+def _is_address(value: str, schemes: tuple[str, ...]) -> bool:
+    try:
+        parts = urlsplit(value)
+        if parts.scheme not in schemes or any(character.isspace() for character in value):
+            return False
+        if parts.scheme == "unix":
+            return len(parts.path) > 1
+        return bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        return False
 
 
 def _kept_secret(name: str, path: Path) -> str:
     try:
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
-            # O_EXCL and a private name: two processes that start at once agree on the one that linked first.
-            fresh = path.with_suffix(f".{os.getpid()}")
-            fresh.touch(mode=0o600)
-            fresh.write_text(secrets.token_urlsafe(50))
-            try:
+            # A whole file under a name of its own, then linked: of several starts at once the first one's secret is everybody's.
+            number, fresh = tempfile.mkstemp(prefix=f"{path.name}.", dir=path.parent)
+            with os.fdopen(number, "w") as file:
+                file.write(secrets.token_urlsafe(50))
+            with suppress(FileExistsError):
                 os.link(fresh, path)
-            except FileExistsError:
-                pass
-            finally:
-                fresh.unlink()
+            os.unlink(fresh)
         return path.read_text().strip()
     except OSError as error:
         raise ImproperlyConfigured(f"{name} is not set, and none can be kept in {path} ({error.strerror}). Set {name}.") from error
