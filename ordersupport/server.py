@@ -24,12 +24,15 @@ logger = logging.getLogger(__name__)
 
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 PORTS_TRIED = 20
+LAST_PORT = 65535
 _buses: list[Bus] = []
 
 
 def bind(host: str, port: int, *, search: bool) -> socket.socket:
     """A listening socket on `port`, or with `search` on the next free one. Raises CommandError with the way out."""
-    for candidate in range(port, min(port + (PORTS_TRIED if search else 1), 65536)):
+    if not 0 <= port <= LAST_PORT:
+        raise CommandError(f"{port} is no port. Set PORT to a number from 1 to {LAST_PORT}.")
+    for candidate in range(port, min(port + (PORTS_TRIED if search else 1), LAST_PORT + 1)):
         listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -40,7 +43,7 @@ def bind(host: str, port: int, *, search: bool) -> socket.socket:
             reason = error.strerror
             continue
         return listening
-    raise CommandError(f"Port {port} can't be used ({reason}). Set PORT to a free one.")
+    raise CommandError(f"Port {port} of {host} can't be used ({reason}). Set PORT to a free one.")
 
 
 def follow_port(port: int) -> None:
