@@ -10,7 +10,7 @@ from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 OUR_MODULES = re.compile(r"(chat|orders)[/\\][^/\\]+\.js")
 # Whole lines only; `//#` is for tools (source maps).
-COMMENT = re.compile(r"^[ \t]*//(?!#).*$", re.MULTILINE)
+COMMENT = re.compile(r"^[ \t]*(?://(?!#).*|/\*\*(?:[^*]|\*(?!/))*\*/[ \t]*)$", re.MULTILINE)
 
 
 class StaticFilesStorage(CompressedManifestStaticFilesStorage):
@@ -36,9 +36,9 @@ class _Lean:
 
 
 def without_comments(source: str) -> str:
-    """A module without its lines that are nothing but a `//` comment. The lines stay, empty, so that errors name the right ones.
+    """A module without its lines that are nothing but a comment (`//`, `/** … */`). They stay, empty, so that errors name the right lines.
 
     A module in which a template literal may span lines comes back as it is: what looks like a comment there may be text.
     """
     may_span_lines = any(line.count("`") % 2 for line in source.splitlines())
-    return source if may_span_lines else COMMENT.sub("", source)
+    return source if may_span_lines else COMMENT.sub(lambda comment: "\n" * comment[0].count("\n"), source)

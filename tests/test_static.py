@@ -29,6 +29,11 @@ def test_lines_that_are_comments_stay_at_home() -> None:
     assert without_comments("// why\nlet a = 1;\n  // and why\nlet b = 2;\n") == "\nlet a = 1;\n\nlet b = 2;\n"
 
 
+def test_blocks_that_are_comments_stay_at_home() -> None:
+    source = "/** what */\nlet a = 1;\n  /**\n   * What * it * does.\n   **/\nlet b = 2;\n/** more */\n"
+    assert without_comments(source) == "\nlet a = 1;\n\n\n\nlet b = 2;\n\n"
+
+
 @pytest.mark.parametrize(
     "line",
     [
@@ -36,6 +41,10 @@ def test_lines_that_are_comments_stay_at_home() -> None:
         "const slashes = /^\\/\\//;",
         "//# sourceMappingURL=a.js.map",
         "/* a block\n * of words */",
+        "/*! a licence */",
+        "/** said of */ let a = 1;",
+        "let a = 1; /** said of it */",
+        "const pattern = /**/;\nlet b = '*/';",
         "const text = `\n// this is text\n`;",
     ],
 )
@@ -65,4 +74,4 @@ def test_another_comment_is_no_new_name(tmp_path: Path) -> None:
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.name)
 def test_no_module_of_ours_keeps_a_comment(module: Path) -> None:
     """Where this fails, a template literal spans lines, or a line holds a lone backtick (write \\x60)."""
-    assert not any(line.lstrip().startswith("// ") for line in without_comments(module.read_text()).splitlines())
+    assert not any(line.lstrip().startswith(("// ", "/**")) for line in without_comments(module.read_text()).splitlines())
