@@ -172,6 +172,10 @@ class ConversationConsumer(Frames):
         if sequence is not None:
             await self._see(sequence)
 
+    async def on_about(self, frame: dict[str, Any]) -> None:
+        """Which order this party's next message through Vonage is about."""
+        await self._announce(_number(frame.get("order")) or None)
+
     async def on_present(self, frame: dict[str, Any]) -> None:
         """A person is at the page: they moved, touched or typed, which no scanner of mails does."""
         await self._arrive()
@@ -226,6 +230,10 @@ class ConversationConsumer(Frames):
         text, about = body.get("text", ""), body.get("about")
         event = conversations.send_text(self.me, text, key=key, about=about, vonage_after=vonage_after)
         return shapes.event(event, self.me.conversation)
+
+    @database_sync_to_async
+    def _announce(self, order: int | None) -> None:
+        conversations.announce(self.me, about=order)
 
     @database_sync_to_async
     def _arrive(self) -> None:

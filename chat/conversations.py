@@ -114,6 +114,8 @@ def send_text(sender: Member, text: str, *, key: str | None = None, about: int |
     if about is not None:
         body["about"] = about
     event = add_event(sender.conversation, "message", body, sender=sender, key=key or str(uuid.uuid4()), vonage_after=vonage_after)
+    if vonage_after is not None:
+        announce(sender, about=None)
     see(sender, event.sequence)
     return event
 
@@ -128,6 +130,11 @@ def check_about(about: object) -> None:
     """Raise RefusedError unless `about` is None or can be an order's number."""
     if about is not None and (type(about) is not int or not 0 < about <= HIGHEST_NUMBER):
         raise RefusedError(_("Name the order that the message is about by its number."), code="bad_about", field="body.about")
+
+
+def announce(member: Member, *, about: int | None) -> None:
+    """Keep which order the member's next message through Vonage is about; there, a message can't say."""
+    Member.objects.filter(pk=member.pk).update(about_next=about)
 
 
 def check_text(text: object) -> None:
@@ -186,9 +193,10 @@ def _came_back(conversation: Conversation, sender: Member | None, body: JSON, *,
 
 
 def _same(stored: Event, kind: str, body: JSON) -> Event:
-    # What came back from Vonage names no order.
-    said = body if "about" in stored.body or stored.provider_id is None else {name: body[name] for name in body if name != "about"}
-    if stored.type != kind or (kind == "message" and stored.body != said):
+    # Which order a message through Vonage is about is told beside it, and may get lost.
+    beside = {"about"} if stored.provider_id else set()
+    old, new = ({name: said[name] for name in said if name not in beside} for said in (stored.body, body))
+    if stored.type != kind or (kind == "message" and old != new):
         raise RefusedError(_("This client key was used for another message."), code="key_reused", field="client_key")
     return stored
 

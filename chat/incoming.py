@@ -106,6 +106,9 @@ def _named(conversation: Conversation, name: str | None) -> list[Event]:
 
 def _add(conversation: Conversation, sender: Member, text: str, *, number: str) -> None:
     body: dict[str, object] = {"message_type": "text", "text": text}
+    if sender.about_next:
+        body["about"] = sender.about_next
+        conversations.announce(sender, about=None)
     event = conversations.add_event(
         conversation, "message", body, sender=sender, key=f"{conversations.FROM_VONAGE}{number}"[:64], provider_id=number
     )

@@ -71,6 +71,8 @@ class Member(models.Model):
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="memberships")
     state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.JOINED)
     seen_sequence = models.PositiveBigIntegerField(_("seen"), default=0)
+    # The order that their next message through Vonage is about: it can't say so itself, their page tells us right before.
+    about_next = models.PositiveBigIntegerField(null=True, blank=True, editable=False)
     joined_at = models.DateTimeField(_("joined"), default=timezone.now)
 
     class Meta:

@@ -132,6 +132,26 @@ def test_what_was_said_at_vonage_long_ago_is_not_searched_for(vonage: VonageTwin
     assert event.provider_id != str(old["id"])
 
 
+def test_a_line_through_vonage_is_about_the_order_that_its_sender_named_before(vonage: VonageTwin, member: Member) -> None:
+    conversations.announce(member, about=1002)
+    for text in ("Is it blue?", "Hello"):
+        hear(say_at_vonage(vonage, member, text))
+    assert [event.body.get("about") for event in Event.objects.filter(type="message")] == [1002, None]
+
+
+def test_an_order_that_was_named_for_a_line_of_our_own_door_is_forgotten(vonage: VonageTwin, member: Member) -> None:
+    conversations.announce(member, about=1002)
+    bring(member, "Is it blue?", about=1002)
+    hear(say_at_vonage(vonage, member, "Hello"))
+    assert [event.body.get("about") for event in Event.objects.filter(type="message")] == [1002, None]
+
+
+def test_a_line_whose_order_got_lost_is_the_same_line(vonage: VonageTwin, member: Member) -> None:
+    conversations.announce(member, about=1001)
+    hear(say_at_vonage(vonage, member, "Is it blue?"))
+    assert [bring(member, "Is it blue?", about=1002).sequence for _time in range(2)] == [2, 2]
+
+
 def test_the_same_words_said_before_are_another_line(vonage: VonageTwin, member: Member) -> None:
     hear(say_at_vonage(vonage, member, "Hi"))
     bring(member, "Hi", after=2)

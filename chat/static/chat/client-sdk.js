@@ -193,7 +193,10 @@ export class ClientSdkTransport extends SocketTransport {
   }
 
   async send(item) {
-    if (this.isOn && !item.isUnsure && !item.isAtVonage && isWhole(item.body.text)) {
+    const { isOpen } = this.line;
+    if (this.isOn && isOpen && !item.isUnsure && !item.isAtVonage && isWhole(item.body.text)) {
+      // Vonage takes no further keys in a message, so this goes ahead.
+      this.line.write({ type: "about", order: item.body.about });
       item.isAtVonage = await this.tell(item.body.text);
       if (item.isAtVonage) await this.recorded(item);
     }
@@ -218,7 +221,6 @@ export class ClientSdkTransport extends SocketTransport {
 
   /** Waits until our own stream brings the line back, but not for ever. */
   recorded(item) {
-    if (!this.line.isOpen) this.wake();
     return new Promise((resolve) => {
       setTimeout(resolve, RECORD_MS);
       this.look = () => this.back(item) && resolve();

@@ -47,9 +47,9 @@ const DRAW = {
     el("div.head", {}, el("b", {}, icon("phone"), " ", words(agent ? "call-with" : "call", { name: agent, customer }))),
     el("p.text", {}, words(stage(call), { name: agent ?? words("call-agent"), customer })),
     el("div.foot", {}, clock(timestamp), length(call.seconds)))),
-  // My own words are not read back to me.
+  // My own words are not read back to me, nor again what was read out before our log had it.
   message: ({ event, mine, name, starts, chip, chipState, fate, ...row }, act) => el(
-    `li.message.${mine ? "mine" : "theirs"}${starts ? ".starts" : ""}.${fate ?? "stored"}`, { "aria-live": mine && "off" },
+    `li.message.${mine ? "mine" : "theirs"}${starts ? ".starts" : ""}.${fate ?? "stored"}`, { "aria-live": (mine || event.row) && "off" },
     el("p.byline", {}, el("b", {}, mine ? words("you") : el("bdi", {}, name)), " ", clock(event.timestamp)),
     chip && el("p.chip", {}, words("order", { number: chip }), ...(chipState ? [" · ", state(chipState)] : [])),
     el("div.bubble", { dir: "auto" }, ...linkified(event.body.text)),
