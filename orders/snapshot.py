@@ -5,6 +5,7 @@ so a long order leaves out its last lines and says how many; number and text alw
 """
 
 import json
+from itertools import accumulate
 from typing import Any
 
 from django.utils import translation
@@ -51,12 +52,11 @@ def confirm_body(order: Order) -> dict[str, Any]:
         "total": money.plain(order.total, order.currency),
         "placed_at": timestamp(order.placed_at or order.created_at),
         "ship_to": ", ".join(part for part in (order.city, order.country) if part),
-        "lines": lines,
-        "lines_left_out": 0,
+        "lines": [],
+        "lines_left_out": len(lines),
     }
-    while size(body) > MOST_BYTES and body["lines"]:
-        body["lines"] = body["lines"][:-1]
-        body["lines_left_out"] = len(lines) - len(body["lines"])
+    body["lines"] = _fitting(lines, room=MOST_BYTES - size(body))
+    body["lines_left_out"] = len(lines) - len(body["lines"])
     return body
 
 
@@ -72,9 +72,9 @@ def status_body(order: Order, *, status: str, previous: str) -> dict[str, Any]:
     }
 
 
-def size(body: dict[str, Any]) -> int:
-    """Bytes of `body` as Vonage counts them: UTF-8 JSON, written without spaces."""
-    return len(json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode())
+def size(part: Any) -> int:
+    """Bytes of `part` as Vonage counts them: UTF-8 JSON, written without spaces."""
+    return len(json.dumps(part, ensure_ascii=False, separators=(",", ":")).encode())
 
 
 def _line(line: OrderLine, currency: str) -> dict[str, Any]:
@@ -87,8 +87,15 @@ def _line(line: OrderLine, currency: str) -> dict[str, Any]:
     }
 
 
+def _fitting(lines: list[dict[str, Any]], *, room: int) -> list[dict[str, Any]]:
+    """The first lines, as many as fit into so many bytes with a comma after each."""
+    used = accumulate(size(line) + 1 for line in lines)
+    return [line for line, bytes_so_far in zip(lines, used, strict=True) if bytes_so_far <= room]
+
+
 def _cut(words: str, most_bytes: int) -> str:
-    """`words` within so many bytes of UTF-8, never in the middle of a character."""
-    if len(words.encode()) <= most_bytes:
+    """`words` within so many bytes as JSON writes them, never in the middle of a character."""
+    if size(words) <= most_bytes:
         return words
-    return words.encode()[: most_bytes - 3].decode(errors="ignore") + "…"
+    used = accumulate(size(character) - 2 for character in words)
+    return "".join(character for character, bytes_so_far in zip(words, used, strict=True) if bytes_so_far <= most_bytes - 5) + "…"
