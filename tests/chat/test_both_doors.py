@@ -15,6 +15,7 @@ from chat import conversations, incoming, links
 from chat.conversations import RefusedError
 from chat.models import Conversation, Event, Member, MirroredEvent, WebhookReceipt
 from chat.outbox import State
+from tests.accounts.threads import THREADS, at_once
 from tests.chat.vonage_side import calls, member_of, order_told, row_of, vonage_side, work, work_again
 from tests.twins import VonageTwin
 
@@ -178,6 +179,14 @@ def test_a_line_that_went_through_our_door_only_is_another_line(member: Member) 
     conversations.send_text(member, "Hi", key="k1")
     bring(member, "Hi", key="k2")
     assert lines() == ["Hi", "Hi"]
+
+
+@THREADS
+def test_both_doors_at_the_same_moment_are_one_line(vonage: VonageTwin, member: Member) -> None:
+    told = [incoming.receive(say_at_vonage(vonage, member, text)) for text in ("1", "2", "3", "4")]
+    at_once(8, lambda number: work() if number % 2 else bring(member, str(number // 2 + 1), key=f"k{number}"))
+    work_again()
+    assert (told, sorted(lines())) == ([True] * 4, ["1", "2", "3", "4"])
 
 
 def test_the_api_takes_what_came_back(vonage: VonageTwin, member: Member, client: Client) -> None:

@@ -1,13 +1,15 @@
 """The chat through Vonage's Client SDK: the real one from npm, in a real browser, against our twin of Vonage."""
 
+import contextlib
 import itertools
 import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Error, Locator, Page, Route, expect
 
 from tests.e2e.test_story import log_in, order_for, say
 from tests.running import Product, running_demo, wait_for
@@ -213,6 +215,31 @@ def test_the_token_is_nowhere_but_between_our_server_the_page_and_vonage(open_ch
     ours = [address for address in chat.addresses if address.startswith(product.url)]
     seen = [*ours, *chat.consoles, chat.customer.content(), chat.agent.content(), product.log.read_text()]
     assert [text for text in seen if "eyJ" in text] == []
+
+
+def test_a_strict_policy_lets_the_sdk_do_all_it_has_to(open_chat: OpenChat, vonage: VonageTwin, sdk: str) -> None:
+    origin = vonage.origin
+    policy = (
+        f"default-src 'none'; script-src 'self' '{client_sdk.SCRIPT_INTEGRITY}'; style-src 'self'; img-src 'self' data:; "
+        f"connect-src 'self' {origin} {origin.replace('https', 'wss')}; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    )
+
+    def under_policy(route: Route) -> None:
+        if route.request.resource_type != "document" or route.request.method != "GET":
+            return route.continue_()
+        answer = route.fetch(max_redirects=0)
+        return route.fulfill(response=answer, headers=answer.headers | {"content-security-policy": policy})
+
+    def lay_down(page: Page) -> None:
+        # To Chromium an answer that a test hands over comes from no address of this machine. (Older ones don't ask.)
+        with contextlib.suppress(Error):
+            page.context.grant_permissions(["local-network-access"])
+        page.route("**/*", under_policy)
+
+    chat = open_chat(before=lay_down)
+    talk(chat, "policy")
+    asked = {urlsplit(address).hostname for address in chat.addresses}
+    assert (chat.consoles, asked) == ([], {"localhost", "127.0.0.1"})
 
 
 # On a bad day

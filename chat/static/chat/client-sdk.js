@@ -40,18 +40,18 @@ function load({ script, integrity }) {
 }
 
 /** Why not through Vonage: "refused", "unconfigured", "unmirrored", "unreachable" or "script"; "" where our own connection says it all. */
-function reasonOf({ reason, status, code, type }) {
+function reasonOf({ reason, status, lost, code, type }) {
   if (reason) return reason;
   if (status === 503) return "unmirrored";
   if (status === 409) return code === "refused_by_vonage" ? "refused" : "unconfigured";
-  if (status) return status < 500 ? "" : "unreachable";
+  if (status || lost) return "";
   return type && type !== "NETWORK_ERROR" && !PASSING.test(code) ? "refused" : "unreachable";
 }
 
 export class ClientSdkTransport extends SocketTransport {
   /**
    * parts: as SocketTransport's, and vonage, as in the page's data; events(), our log; members(); onAhead(lines, news): the lines that our
-   * log doesn't have yet, and the new ones among them, to be drawn at once; onDetour(reason): why not through Vonage, "" where it works.
+   * log doesn't have yet, and the new ones among them, to be drawn at once; onDetour(reason): why not through Vonage, "" once it works.
    */
   constructor(parts) {
     super({
@@ -119,8 +119,8 @@ export class ClientSdkTransport extends SocketTransport {
   detour(error) {
     const reason = reasonOf(error);
     console.info("Vonage's Client SDK:", reason, error.type ?? error.status ?? "", error.code ?? "");
-    this.leave(reason === "refused" || reason === "unconfigured" || !reason ? 0 : AGAIN_MS);
-    this.onDetour(reason);
+    this.leave(["refused", "unconfigured"].includes(reason) || (!reason && error.status < 500) ? 0 : AGAIN_MS);
+    if (reason) this.onDetour(reason);
   }
 
   /** again: in so many ms, 0 for never. */

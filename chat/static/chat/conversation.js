@@ -198,7 +198,7 @@ class Conversation {
     this.tellSeen();
   }
 
-  /** Why not through Vonage; "" where it works, or where there is nothing to say. */
+  /** Why not through Vonage; "" once it works. */
   tellDetour(reason) {
     const detour = $("detour");
     detour.dataset.way = reason || "vonage";
