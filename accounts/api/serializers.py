@@ -60,5 +60,5 @@ def named(username: object) -> User | None:
 
 
 def customers() -> "models.QuerySet[User]":
-    """People who order: neither staff nor agents nor API clients."""
-    return User.objects.filter(is_staff=False, is_superuser=False, groups=None, api_keys=None)
+    """People who order: neither staff nor agents (by group or by a permission of their own) nor API clients."""
+    return User.objects.filter(is_staff=False, is_superuser=False, groups=None, user_permissions=None, api_keys=None)

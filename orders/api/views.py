@@ -51,7 +51,8 @@ class CustomerViewSet(
     http_method_names = ["get", "post", "patch", "head", "options"]
     parser_classes = [JsonParser]
     lookup_field = "username"
-    lookup_value_regex = "[^/]{1,150}"
+    # PostgreSQL refuses to look for a NUL, and no name has one.
+    lookup_value_regex = r"[^/\x00]{1,150}"
 
     def get_queryset(self) -> QuerySet[User]:
         """Customers only: staff, agents and API clients are nobody's business here."""
