@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_safe
 
+from accounts.callers import is_on_this_machine
 from orders.models import StoredMail
 
 MAILS = 100
@@ -19,14 +20,14 @@ MAILS = 100
 @require_safe
 def mailbox(request: HttpRequest) -> HttpResponse:
     """All mails, newest first."""
-    _demo_only()
+    _demo_only(request)
     return render(request, "chat/mailbox.html", {"mails": [_summary(mail) for mail in StoredMail.objects.all()[:MAILS]]})
 
 
 @require_safe
 def mail(request: HttpRequest, number: int) -> HttpResponse:
     """One mail with everything that would have left the house."""
-    _demo_only()
+    _demo_only(request)
     found = get_object_or_404(StoredMail, pk=number)
     details = {
         "from": _readable(found.from_email),
@@ -43,14 +44,15 @@ def mail(request: HttpRequest, number: int) -> HttpResponse:
 @xframe_options_sameorigin
 def mail_html(request: HttpRequest, number: int) -> HttpResponse:
     """The mail's HTML as a mail program would show it; it runs no scripts and belongs to no origin."""
-    _demo_only()
+    _demo_only(request)
     found = get_object_or_404(StoredMail, pk=number)
     policy = "sandbox allow-popups allow-popups-to-escape-sandbox allow-top-navigation-by-user-activation; script-src 'none'"
     return HttpResponse(found.html, headers={"Content-Security-Policy": policy})
 
 
-def _demo_only() -> None:
-    if not settings.DEMO:
+def _demo_only(request: HttpRequest) -> None:
+    # Every mail holds a customer's link, so even the demo shows them to its own machine only.
+    if not settings.DEMO or not is_on_this_machine(request):
         raise Http404
 
 

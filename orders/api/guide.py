@@ -21,6 +21,7 @@ from rest_framework.views import APIView
 from accounts.api.parsers import JsonParser, MultiPartParser
 from accounts.api.permissions import IsStaffOrKey, MayUseModel
 from accounts.api.serializers import CustomerSerializer, named
+from accounts.callers import is_on_this_machine
 from accounts.models import User
 from chat import conversations, links
 from chat.models import Conversation
@@ -31,8 +32,6 @@ from orders.placing import place_sample
 
 logger = logging.getLogger("orders.guide")
 
-LOOPBACK = {"127.0.0.1", "::1"}
-
 
 class IsLocalDemo(permissions.BasePermission):
     """The demo's own machine, and not a foreign page in its browser."""
@@ -40,7 +39,7 @@ class IsLocalDemo(permissions.BasePermission):
     def has_permission(self, request: Request, view: APIView) -> bool:
         """Loopback, and no other site's Origin."""
         own = {None, settings.PUBLIC_URL, f"{request.scheme}://{request.get_host()}"}
-        return settings.DEMO and request.META.get("REMOTE_ADDR") in LOOPBACK and request.headers.get("Origin") in own
+        return settings.DEMO and is_on_this_machine(request._request) and request.headers.get("Origin") in own
 
 
 class GuideView(APIView):

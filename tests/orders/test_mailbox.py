@@ -1,13 +1,16 @@
 """The demo's mailbox as a person reads it."""
 
+from collections.abc import Callable
+
 import pytest
 from django.core.mail import EmailMessage
 from django.test import Client
 from pytest_django import Settings
 
 from accounts.models import User
+from chat.coordinator import drain
 from orders.backends.embedded import EmailBackend
-from orders.models import StoredMail
+from orders.models import Order, StoredMail
 
 
 @pytest.fixture
@@ -45,6 +48,55 @@ def test_markup_in_an_encoded_name_stays_text(reader: Client) -> None:
     assert "to &lt;script&gt; &lt;a@example.com&gt;" in reader.get(page).content.decode()
 
 
-def test_outside_the_demo_there_is_no_mailbox(client: Client, alice: User, settings: Settings) -> None:
+PAGES = ["/demo/mailbox/", "/demo/mailbox/{}/", "/demo/mailbox/{}/html/"]
+
+
+@pytest.fixture
+def kept(reader: Client, alice: User, place: Callable[..., Order]) -> StoredMail:
+    """The mail of an order of Alice's."""
+    place(alice)
+    drain()
+    return StoredMail.objects.get()
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_demo_shows_its_mails(reader: Client, kept: StoredMail, page: str) -> None:
+    assert reader.get(page.format(kept.pk)).status_code == 200
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_outside_the_demo_there_is_no_mailbox(reader: Client, kept: StoredMail, settings: Settings, page: str) -> None:
     settings.DEMO = False
-    assert client.get("/demo/mailbox/").status_code == 404
+    assert reader.get(page.format(kept.pk)).status_code == 404
+
+
+@pytest.mark.parametrize("address", ["192.168.0.5", "203.0.113.9", ""])
+@pytest.mark.parametrize("page", PAGES)
+def test_the_demo_shows_its_mails_to_its_own_machine_only(reader: Client, kept: StoredMail, page: str, address: str) -> None:
+    assert reader.get(page.format(kept.pk), REMOTE_ADDR=address).status_code == 404
+
+
+@pytest.mark.parametrize("number", ["0", "9" * 18, "9" * 30, "9" * 5000, "-1", "x"])
+@pytest.mark.parametrize("page", PAGES[1:])
+def test_a_mail_that_isnt_there_is_a_404(reader: Client, kept: StoredMail, page: str, number: str) -> None:
+    assert reader.get(page.format(number)).status_code == 404
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_mails_can_only_be_read(reader: Client, kept: StoredMail, page: str) -> None:
+    assert reader.post(page.format(kept.pk)).status_code == 405
+
+
+def test_a_mails_html_runs_no_scripts_and_has_no_origin(reader: Client, kept: StoredMail) -> None:
+    policy = reader.get(f"/demo/mailbox/{kept.pk}/html/")["Content-Security-Policy"]
+    assert policy.startswith("sandbox ")
+    assert ("script-src 'none'" in policy, "allow-scripts" in policy, "allow-same-origin" in policy) == (True, False, False)
+
+
+def test_a_mails_link_opens_the_chat(reader: Client, kept: StoredMail) -> None:
+    link = reader.get(f"/demo/mailbox/{kept.pk}/").context["mail"]["link"]
+    assert reader.get(link.removeprefix("http://localhost:3000")).status_code == 200
+
+
+def test_a_mail_without_html_or_params_is_shown(reader: Client) -> None:
+    assert reader.get(keep()).status_code == 200
