@@ -59,7 +59,7 @@ def test_the_search_ends_at_the_last_port(monkeypatch: pytest.MonkeyPatch) -> No
     assert complaint("127.0.0.1", 65535, search=True).startswith("Port 65535 of 127.0.0.1 can't be used")
 
 
-@pytest.mark.parametrize("host", ["192.0.2.1", "999.0.0.1", "a b", "::zz"])
+@pytest.mark.parametrize("host", ["192.0.2.1", "2001:db8::1"])
 def test_a_host_that_isnt_ours_is_said(host: str) -> None:
     words = complaint(host, 3000)
     assert words.startswith(f"Port 3000 of {host} can't be used (")

@@ -5,6 +5,8 @@ from rest_framework.routers import SimpleRouter
 from orders.api.views import CustomerViewSet, OrderViewSet
 
 router = SimpleRouter()
+# With or without the last slash: most programs follow Django's redirect with a GET, and the order would be lost without a word.
+router.trailing_slash = "/?"
 router.register("orders", OrderViewSet, basename="order")
 router.register("customers", CustomerViewSet, basename="customer")
 urlpatterns = router.urls

@@ -186,6 +186,11 @@ def test_a_message_that_cant_be_taken_comes_back_with_its_reason(browser: Client
     assert said() == []
 
 
+def test_a_form_of_two_megabytes_is_refused(browser: Client, order: Order) -> None:
+    assert say(browser, link(order), "x" * 2_000_000).status_code == 400
+    assert said() == []
+
+
 def test_a_key_that_cant_be_stored_is_refused(browser: Client, order: Order) -> None:
     assert say(browser, link(order), "Hello", client_key="x" * 65).status_code == 422
 

@@ -73,6 +73,10 @@ def test_an_order_is_answered_as_it_was_stored(shop: Client, alice: User) -> Non
     assert made["shipping_address"] == address
 
 
+def test_an_order_posted_without_the_last_slash_is_taken_too(shop: Client, alice: User) -> None:
+    assert shop.post(URL.rstrip("/"), body(), content_type="application/json").status_code == 201
+
+
 def test_an_order_remembers_which_client_made_it(shop: Client, alice: User) -> None:
     post(shop, body())
     assert Order.objects.values_list("created_by__username").get() == ("shop",)
