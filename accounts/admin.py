@@ -4,11 +4,12 @@ from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from rest_framework_api_key.admin import APIKeyModelAdmin
 from rest_framework_api_key.models import APIKey as PackagedApiKey
 
-from accounts.models import ApiKey, User
+from accounts.models import ApiKey, AuditEntry, User
 
 # The package registers a key model of its own; ours belongs to a client.
 admin.site.unregister(PackagedApiKey)
@@ -45,3 +46,38 @@ class ApiKeyAdmin(APIKeyModelAdmin):
 
     list_display = ("prefix", "user", "name", "created", "expiry_date", "revoked")
     autocomplete_fields = ("user",)
+
+
+@admin.register(AuditEntry)
+class AuditAdmin(admin.ModelAdmin[AuditEntry]):
+    """The audit log, to be read only."""
+
+    list_display = ("at", "who", "act", "subject", "details")
+    list_display_links = None
+    list_filter = ("action", "at")
+    list_select_related = ("actor",)
+    search_fields = ("subject", "actor__username", "actor_id_then")
+    search_help_text = _("Id of a person, a conversation or an order; or who did it")
+    date_hierarchy = "at"
+
+    @admin.display(description=_("who"))
+    def who(self, entry: AuditEntry) -> str:
+        """The person; their id where they are gone; a command where nobody was logged in."""
+        return str(entry.actor or entry.actor_id_then or gettext("a command on the server"))
+
+    @admin.display(description=_("act"), ordering="action")
+    def act(self, entry: AuditEntry) -> str:
+        """The action in words."""
+        return str(dict(AuditEntry.Action.choices).get(entry.action, entry.action))
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Entries come with the acts."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: AuditEntry | None = None) -> bool:
+        """What was written down stays."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: AuditEntry | None = None) -> bool:
+        """Old entries end by the clock alone."""
+        return False

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.contrib.auth.models import AbstractUser
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from rest_framework_api_key.models import AbstractAPIKey
 
@@ -85,4 +86,45 @@ class ApiKey(AbstractAPIKey):
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Name the key after its client where nobody gave it a name."""
         self.name = self.name or self.user.username
+        super().save(*args, **kwargs)
+
+
+class AuditEntry(models.Model):
+    """One act upon somebody's data, by ids only (`accounts/audit.py`); never changed afterwards."""
+
+    class Action(models.TextChoices):
+        """What is written down. A new one needs no migration."""
+
+        EXPORTED = "exported", _("data exported")
+        ERASED = "erased", _("data erased")
+        LINK_COPIED = "link_copied", _("link copied")
+        LINK_ROTATED = "link_rotated", _("link replaced")
+        LINK_REVOKED = "link_revoked", _("link revoked")
+        VIEWED_AS_CUSTOMER = "viewed_as_customer", _("page seen as the customer sees it")
+        KEY_MADE = "key_made", _("API key made")
+        KEY_REVOKED = "key_revoked", _("API key revoked")
+        TWO_FACTOR_RESET = "two_factor_reset", _("second factor removed")
+
+    at = models.DateTimeField(_("time"), default=timezone.now, editable=False, db_index=True)
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, editable=False, related_name="+", verbose_name=_("who")
+    )
+    # Stays when the person is deleted.
+    actor_id_then = models.CharField(_("their id"), max_length=40, blank=True, editable=False)
+    action = models.CharField(_("act"), max_length=40, editable=False, db_index=True)
+    subject = models.CharField(_("whose or what"), max_length=200, editable=False, db_index=True)
+    details = models.JSONField(_("details"), default=dict, editable=False)
+
+    class Meta:
+        verbose_name = _("audit entry")
+        verbose_name_plural = _("audit log")
+        ordering = ["-pk"]
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.subject}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Only once: what was written down stays as it was."""
+        if not self._state.adding:
+            raise TypeError("An audit entry is never changed.")
         super().save(*args, **kwargs)
