@@ -12,4 +12,6 @@ class ChatConfig(AppConfig):
     def ready(self) -> None:
         """Register the checks and the other parts of the admin, and hand copies, texts and calls to the worker."""
         # Settings and models are ready only now.
-        from chat import admin_mirror, admin_phones, call_news, calls, checks, incoming, mirror, notices, phone_checks  # noqa: F401, PLC0415
+        from chat import admin_mirror, checks, incoming, mirror  # noqa: F401, PLC0415
+        from chat.phones import admin, calls, news, notices  # noqa: F401, PLC0415
+        from chat.phones import checks as phone_checks  # noqa: F401, PLC0415

@@ -10,9 +10,10 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from chat import backends, metrics, waiting
+from chat import backends, metrics
 from chat.hub import INBOX, Hint, hub
 from chat.models import JSON, Conversation, Event, Member, MirroredEvent
+from chat.phones import waiting
 
 LONGEST_TEXT = 8000
 LONGEST_KEY = 64

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from chat.outbox import OutboxRow, State, clock, lease, new_token
-from chat.phone_models import CallReport, Notice, PhoneCall, StoredLeg, StoredText  # noqa: F401 - models are looked for here
+from chat.phones.models import CallReport, Notice, PhoneCall, StoredLeg, StoredText  # noqa: F401 - models are looked for here
 
 JSON = dict[str, object]
 

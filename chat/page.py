@@ -14,9 +14,10 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import User
-from chat import call_story, calls, conversations, folds, links, phones, shapes
+from chat import conversations, folds, links, shapes
 from chat.access import Party
 from chat.models import Conversation, Event, Member
+from chat.phones import calls, numbers, story
 
 GROUP_SECONDS = 60
 Context = dict[str, Any]
@@ -44,7 +45,7 @@ def conversation_page(request: HttpRequest, party: Party, number: int) -> Contex
         "transport": settings.CHAT_TRANSPORT,
         "vonage": _vonage(),
         # Whoever holds the link sees no more of the number than its owner needs to know it by.
-        "phone": phones.masked(phones.number(party.user.phone)) if party.role == "customer" else "",
+        "phone": numbers.masked(numbers.number(party.user.phone)) if party.role == "customer" else "",
         "shop": settings.SHOP_NAME,
     }
     order = next((order for order in orders if order["id"] == number), None)
@@ -181,7 +182,7 @@ def _event_row(event: Event, me: Member, previous: Context | None) -> Context:
     }
     if row["kind"] == "call":
         role = "customer" if me.is_customer else "agent"
-        row |= call_story.in_words(event.body, role=role, customer=me.conversation.customer.display_name)
+        row |= story.in_words(event.body, role=role, customer=me.conversation.customer.display_name)
     row["starts_group"] = not (previous and _continues(previous, row))
     return row
 

@@ -2,7 +2,9 @@
 
 from django.urls import path
 
-from chat import phone_views, views, voice_webhooks, webhooks
+from chat import views, webhooks
+from chat.phones import views as phone_views
+from chat.phones import webhooks as phone_webhooks
 
 urlpatterns = [
     path("inbox/", views.inbox, name="inbox"),
@@ -12,12 +14,12 @@ urlpatterns = [
     # The original guide's name of the same.
     path("webhooks/rtcevent", webhooks.rtc),
     path("webhooks/rtcevent/<str:secret>", webhooks.rtc),
-    path("webhooks/voice/answer", voice_webhooks.answer, name="voice-answer"),
-    path("webhooks/voice/answer/<str:secret>", voice_webhooks.answer),
-    path("webhooks/voice/event", voice_webhooks.event, name="voice-event"),
-    path("webhooks/voice/event/<str:secret>", voice_webhooks.event),
-    path("webhooks/sms", voice_webhooks.text, name="sms-webhook"),
-    path("webhooks/sms/<str:secret>", voice_webhooks.text),
+    path("webhooks/voice/answer", phone_webhooks.answer, name="voice-answer"),
+    path("webhooks/voice/answer/<str:secret>", phone_webhooks.answer),
+    path("webhooks/voice/event", phone_webhooks.event, name="voice-event"),
+    path("webhooks/voice/event/<str:secret>", phone_webhooks.event),
+    path("webhooks/sms", phone_webhooks.text, name="sms-webhook"),
+    path("webhooks/sms/<str:secret>", phone_webhooks.text),
     path("demo/phones/", phone_views.phones, name="phones"),
     path("demo/phones/<int:number>/", phone_views.press, name="phone-button"),
 ]

@@ -1,6 +1,6 @@
 """Vonage's webhooks: who sent it, is it whole, store it, answer. What it means is the worker's business (`chat/incoming.py`).
 
-Events of conversations are here, calls and texts in `chat/voice_webhooks.py`.
+Events of conversations are here, calls and texts in `chat/phones/webhooks.py`.
 """
 
 import json

@@ -2,7 +2,8 @@
 
 from django.urls import path
 
-from chat.api import phones, token, views
+from chat.api import token, views
+from chat.phones import api as phones
 
 urlpatterns = [
     path("conversations/", views.ConversationList.as_view(), name="conversations"),

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from chat.backends.phones import CallPlan, Phones, Placed
-from chat.phone_models import CallReport, Progress, Side, StoredLeg, StoredText
+from chat.phones.models import CallReport, Progress, Side, StoredLeg, StoredText
 
 ANSWER, DECLINE, HANG_UP = "answer", "decline", "hang-up"
 BUTTONS = {Progress.RINGING: [ANSWER, DECLINE], Progress.ANSWERED: [HANG_UP]}

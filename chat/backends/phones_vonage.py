@@ -14,7 +14,7 @@ from django.urls import reverse
 from chat.backends import vonage_client
 from chat.backends.phones import CallPlan, Phones, Placed
 from chat.outbox import BackendError
-from chat.phone_models import Side
+from chat.phones.models import Side
 
 JSON = dict[str, Any]
 

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.db import migrations, models
 
 import chat.outbox
-import chat.phone_models
+import chat.phones.models
 
 
 class Migration(migrations.Migration):
@@ -105,7 +105,7 @@ class Migration(migrations.Migration):
                 ("finished_at", models.DateTimeField(editable=False, null=True, verbose_name="finished")),
                 (
                     "public_id",
-                    models.CharField(default=chat.phone_models.new_call_id, editable=False, max_length=41, unique=True, verbose_name="id"),
+                    models.CharField(default=chat.phones.models.new_call_id, editable=False, max_length=41, unique=True, verbose_name="id"),
                 ),
                 ("number", models.CharField(db_index=True, max_length=15, verbose_name="customer's number")),
                 ("about", models.PositiveBigIntegerField(blank=True, null=True, verbose_name="about order")),

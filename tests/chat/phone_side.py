@@ -12,7 +12,7 @@ from accounts.models import AGENTS_GROUP, User
 from chat import conversations, links
 from chat.coordinator import drain
 from chat.models import Conversation, Event, EventKind, MirrorRefusal
-from chat.phone_models import CallReport, Notice, PhoneCall, StoredText
+from chat.phones.models import CallReport, Notice, PhoneCall, StoredText
 from tests.chat.vonage_side import order_told
 
 MARIA, ROBIN = "+1 202 555 0143", "+1 202 555 0144"

@@ -11,9 +11,10 @@ from django.test import Client
 from pytest_django import Settings
 
 from accounts.models import User
-from chat import conversations, links, phones, waiting
+from chat import conversations, links
 from chat.outbox import State
-from chat.phone_models import Notice
+from chat.phones import numbers, waiting
+from chat.phones.models import Notice
 from ordersupport.asgi import application
 from tests.accounts.threads import THREADS, at_once
 from tests.chat import phone_side as side
@@ -337,7 +338,7 @@ def test_where_nobody_is_on_duty_the_database_is_asked_once(alice: User, django_
     ],
 )
 def test_a_number_is_read_however_people_write_it(written: str, digits: str) -> None:
-    assert phones.number(written) == digits
+    assert numbers.number(written) == digits
 
 
 @pytest.mark.parametrize(
@@ -358,4 +359,4 @@ def test_a_number_is_read_however_people_write_it(written: str, digits: str) -> 
     ],
 )
 def test_what_is_no_number_with_a_country_code_is_none(written: str) -> None:
-    assert phones.number(written) == ""
+    assert numbers.number(written) == ""

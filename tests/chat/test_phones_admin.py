@@ -9,7 +9,7 @@ from pytest_django import Settings
 
 from accounts.models import User
 from chat.outbox import State
-from chat.phone_models import CallReport, Notice, PhoneCall
+from chat.phones.models import CallReport, Notice, PhoneCall
 from tests.chat import phone_side as side
 from tests.chat.phone_side import MARIA, ask, work, write
 

@@ -8,10 +8,11 @@ from django.test import Client
 from pytest_django import Settings
 
 from accounts.models import User
-from chat import calls, links
+from chat import links
 from chat.models import Event
 from chat.outbox import State
-from chat.phone_models import CallReport, PhoneCall, StoredLeg
+from chat.phones import calls
+from chat.phones.models import CallReport, PhoneCall, StoredLeg
 from tests.accounts.threads import THREADS, at_once
 from tests.chat import phone_side as side
 from tests.chat.phone_side import CUSTOMER, MARIA, ROBIN, ask, last_told, told, work, work_later, write

@@ -10,7 +10,8 @@ from django.test import Client
 from pytest_django import Settings
 
 from accounts.models import User
-from chat import calls, conversations, links
+from chat import conversations, links
+from chat.phones import calls
 from tests.chat import phone_side as side
 from tests.chat.phone_side import MARIA, ask, work
 

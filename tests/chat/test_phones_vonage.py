@@ -15,7 +15,7 @@ from chat import links
 from chat.backends import vonage_client
 from chat.backends.circuit import Circuit
 from chat.outbox import State
-from chat.phone_models import Notice, PhoneCall
+from chat.phones.models import Notice, PhoneCall
 from tests.chat import phone_side as side
 from tests.chat.phone_side import MARIA, ask, last_told, told, work, work_later, write
 from tests.chat.vonage_side import vonage_side
@@ -74,7 +74,7 @@ def test_vonage_is_told_our_own_name_of_a_text(vonage: VonageTwin, as_alice: Cli
 
 def test_a_text_in_chinese_is_sent_as_such_by_the_sms_api(vonage: VonageTwin, as_alice: Client, alice: User, settings: Settings) -> None:
     settings.VONAGE_SMS_API = "sms"
-    with mock.patch("chat.notices.text", return_value="顾客在等"):
+    with mock.patch("chat.phones.notices.text", return_value="顾客在等"):
         write(as_alice, alice)
         work()
     assert ("type=unicode" in bodies(vonage, "send_sms")[0], vonage.texts[0].text) == (True, "顾客在等")

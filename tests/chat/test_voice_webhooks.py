@@ -16,13 +16,14 @@ from django.test import Client
 from pytest_django import Settings
 
 from accounts.models import User
-from chat import call_news, calls
 from chat.backends import vonage_client
 from chat.backends.circuit import Circuit
-from chat.call_story import Stage
 from chat.models import Event
 from chat.outbox import State
-from chat.phone_models import CallReport, Notice, PhoneCall, Progress, Side
+from chat.phones import calls
+from chat.phones.models import CallReport, Notice, PhoneCall, Progress, Side
+from chat.phones.news import ENDED
+from chat.phones.story import Stage
 from tests.chat import phone_side as side
 from tests.chat.phone_side import MARIA, ask, last_told, told, work, work_later, write
 from tests.chat.vonage_side import vonage_side
@@ -267,7 +268,7 @@ def test_each_end_is_told_once_and_nothing_after_it(post: Post, call: PhoneCall,
         work()
     for _attempt in range(4):
         work_later()
-    assert (told(alice)[-1], sum(line.split()[0] in call_news.ENDED for line in told(alice))) == (ending, 1)
+    assert (told(alice)[-1], sum(line.split()[0] in ENDED for line in told(alice))) == (ending, 1)
 
 
 def test_a_status_that_comes_late_is_not_told(post: Post, call: PhoneCall, alice: User) -> None:

@@ -9,9 +9,10 @@ from datetime import timedelta
 from django.db import transaction
 from django.utils import timezone
 
-from chat import backends, outbox, phones
+from chat import backends, outbox
 from chat.models import Conversation, Event
-from chat.phone_models import Notice
+from chat.phones import numbers
+from chat.phones.models import Notice
 
 # Who answered this recently is probably still there, and is given a moment to see the next line before a text calls them.
 AROUND = timedelta(minutes=5)
@@ -22,7 +23,7 @@ def begin(conversation: Conversation) -> None:
     """Write a row for each agent on duty who has none in this episode; call it in the transaction that makes the customer wait."""
     if not backends.phones().can_text:
         return
-    agents = phones.on_duty()
+    agents = numbers.on_duty()
     if not agents:
         return
     answer = last_answer(conversation)

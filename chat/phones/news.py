@@ -5,10 +5,11 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Q
 
-from chat import calls, incoming, outbox
-from chat.call_story import ENDED, OF_LEG, stage_of
+from chat import incoming, outbox
 from chat.outbox import BackendError, Work
-from chat.phone_models import CallReport, PhoneCall, Side
+from chat.phones import calls
+from chat.phones.models import CallReport, PhoneCall, Side
+from chat.phones.story import ENDED, OF_LEG, stage_of
 
 JSON = dict[str, Any]
 # A webhook can be faster than the reply to our own call; after these attempts it is a stranger's.

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from django.utils.translation import gettext as _
 
 from chat.models import JSON
-from chat.phone_models import CallReport, Progress, Side
+from chat.phones.models import CallReport, Progress, Side
 
 ENDED = {
     Progress.COMPLETED,

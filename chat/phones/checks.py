@@ -7,7 +7,7 @@ from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 
-from chat import phones
+from chat.phones import numbers
 
 
 @register()
@@ -17,7 +17,7 @@ def texts_and_calls(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> l
     sender = settings.VONAGE_FROM_NUMBER
     if not sender or not (settings.VONAGE_APPLICATION_ID and settings.VONAGE_PRIVATE_KEY):
         return found
-    if not phones.number(f"+{sender.removeprefix('+')}"):
+    if not numbers.number(f"+{sender.removeprefix('+')}"):
         hint = "Write one of your Vonage numbers with its country code, such as +46 70 555 01 20. SMS may come from a name, calls can't."
         found.append(Warning("VONAGE_FROM_NUMBER is no phone number, so nobody can be called.", hint=hint, id="chat.W010"))
     if settings.VONAGE_SMS_API == "sms" and not (settings.VONAGE_API_KEY and settings.VONAGE_API_SECRET):

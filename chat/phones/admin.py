@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
 from chat.admin_mirror import OutboxAdmin
-from chat.phone_models import CallReport, Notice, PhoneCall
+from chat.phones.models import CallReport, Notice, PhoneCall
 
 
 @admin.register(Notice)

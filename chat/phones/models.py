@@ -1,7 +1,4 @@
-"""Texts and calls: what is to leave by phone, what comes back of it, and what the embedded side keeps instead of a provider.
-
-(A part of `chat/models.py`, which would be too long with it.)
-"""
+"""Texts and calls: what is to leave by phone, what comes back of it, and what the embedded side keeps instead of a provider."""
 
 import uuid
 

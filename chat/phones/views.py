@@ -10,9 +10,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.models import User
-from chat import phones as numbers
 from chat.backends import phones_embedded
-from chat.phone_models import PhoneCall, Progress, Side, StoredLeg, StoredText
+from chat.phones import numbers
+from chat.phones.models import PhoneCall, Progress, Side, StoredLeg, StoredText
 
 TEXTS = 20
 Screen = dict[str, Any]

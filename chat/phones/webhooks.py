@@ -11,8 +11,9 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 
-from chat import call_news, calls, incoming, notices, webhooks
+from chat import incoming, webhooks
 from chat.backends import phones_vonage
+from chat.phones import calls, news, notices
 
 JSON = dict[str, Any]
 # Our name of a text and Vonage's, as the Messages API and as the SMS API calls them.
@@ -40,14 +41,14 @@ def text(request: HttpRequest, secret: str = "") -> HttpResponse:
 
 def _take_event(request: HttpRequest, jti: str) -> HttpResponse:
     payload = webhooks.read_object(request.body)
-    call_news.receive(payload, call_name=request.GET.get("call", ""), side=request.GET.get("side", ""), jti=jti)
+    news.receive(payload, call_name=request.GET.get("call", ""), side=request.GET.get("side", ""), jti=jti)
     return HttpResponse()
 
 
 def _take_answer(request: HttpRequest, jti: str) -> HttpResponse:
     asked = _fields(request)
     incoming.use(jti)
-    call = call_news.call_named(
+    call = news.call_named(
         leg_id=incoming.text_of(asked, "uuid"),
         conversation_id=incoming.text_of(asked, "conversation_uuid"),
         call_name=request.GET.get("call", ""),

@@ -9,9 +9,10 @@ from rest_framework.exceptions import APIException, PermissionDenied, Validation
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from chat import calls, conversations, shapes
+from chat import conversations, shapes
 from chat.api.serializers import EventShape
 from chat.api.views import SPEAKER, PartyView
+from chat.phones import calls
 
 LONGEST_NUMBER = 40
 # Nothing is wrong with the number: it is the moment that does not fit.

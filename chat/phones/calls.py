@@ -3,7 +3,7 @@
 The row is written with the event that tells of the request, and worked on by the worker. A call whose reply was lost may be ringing,
 so it is never placed a second time: Vonage's webhook, whose address names the call, tells that it was placed; where none comes within
 half a minute the call has failed, and the customer decides. The row then waits until the call is over, so that every call ends, news
-or not (`chat/call_news.py`).
+or not (`chat/phones/news.py`).
 """
 
 from datetime import datetime, timedelta
@@ -16,13 +16,14 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from chat import backends, call_story, conversations, outbox, phones, waiting
+from chat import backends, conversations, outbox
 from chat.backends.phones import CallPlan, Placed
-from chat.call_story import Stage
 from chat.conversations import RefusedError
 from chat.models import JSON, Conversation, Event, Member
 from chat.outbox import BackendError, Call, Work
-from chat.phone_models import PhoneCall, Progress, Side
+from chat.phones import numbers, story, waiting
+from chat.phones.models import PhoneCall, Progress, Side
+from chat.phones.story import Stage
 
 CALL_EVENT = "custom:call-event"
 MOST_CALLS = 3
@@ -46,10 +47,10 @@ def ask(me: Member, phone: str, *, about: int | None = None) -> tuple[Event, boo
     `phone`: as a person writes it; empty means the number that we have. Raises RefusedError with the code `invalid_phone`,
     `not_called_there`, `not_available`, `nobody_on_duty`, `call_open` or `too_many_calls`.
     """
-    digits = phones.number(phone or me.user.phone)
+    digits = numbers.number(phone or me.user.phone)
     if not digits:
         raise RefusedError(_("Write the number with its country code, like +46 70 555 01 20."), code="invalid_phone", field="phone")
-    if not phones.may_be_called(digits):
+    if not numbers.may_be_called(digits):
         raise RefusedError(_("We can't call numbers of this country. Write to us here."), code="not_called_there", field="phone")
     with transaction.atomic():
         conversation = Conversation.objects.select_for_update().get(pk=me.conversation_id)
@@ -98,7 +99,7 @@ def plan_of(call: PhoneCall, agent: User) -> CallPlan:
         greeting = about_order % call.about if call.about else _("A customer asked for a call. We connect you.")
     return CallPlan(
         name=call.public_id,
-        agent_number=phones.number(agent.phone),
+        agent_number=numbers.number(agent.phone),
         customer_number=call.number,
         greeting=greeting,
         language=agent.language,
@@ -109,7 +110,7 @@ def _check_chances(conversation: Conversation, digits: str) -> None:
     """Raise RefusedError where the call would come to nothing, or there were too many."""
     if not offered():
         raise RefusedError(_("We can't call you from here. Write to us instead."), code="not_available", field="phone")
-    if not phones.on_duty():
+    if not numbers.on_duty():
         raise RefusedError(_("Nobody can call you right now. Write to us, and we answer here."), code="nobody_on_duty", field="phone")
     recent = PhoneCall.objects.filter(Q(conversation=conversation) | Q(number=digits), created_at__gt=outbox.clock() - PER)
     if recent.count() >= MOST_CALLS:
@@ -140,7 +141,7 @@ def _place(call: PhoneCall) -> Work:
 
 def _next_agent(call: PhoneCall) -> User | None:
     """Who is rung: who answered here last, else who was called least lately; never who is on the phone. None closes the row."""
-    on_duty = phones.on_duty()
+    on_duty = numbers.on_duty()
     talking = set(PhoneCall.objects.filter(ended_at=None, agent__in=on_duty).exclude(pk=call.pk).values_list("agent_id", flat=True))
     free = [agent for agent in on_duty if agent.pk not in talking]
     if on_duty and not free and not _is_too_late(call, 0):
@@ -192,12 +193,12 @@ def _tell(call: PhoneCall, *, sender: Member | None = None) -> Event:
         "state": call.progress,
         "side": call.side,
         "agent": {"display_name": call.agent.display_name} if call.agent else None,
-        "phone": phones.masked(call.number),
+        "phone": numbers.masked(call.number),
         "about": call.about,
         "seconds": call.talked_seconds,
     }
     with translation.override(customer.language):
-        body["text"] = call_story.sentence(body, role="customer", customer=customer.display_name)
+        body["text"] = story.sentence(body, role="customer", customer=customer.display_name)
     return conversations.add_event(call.conversation, CALL_EVENT, body, sender=sender, key=_key(call, call.progress, call.side))
 
 

@@ -1,4 +1,4 @@
-"""Texts to the agents on duty: one in each waiting episode (`chat/waiting.py` writes the rows, this works on them).
+"""Texts to the agents on duty: one in each waiting episode (`chat/phones/waiting.py` writes the rows, this works on them).
 
 A text names the order and the way to the chat, and nothing of the customer: texts pass many hands, and none of them is sworn to silence.
 
@@ -16,10 +16,11 @@ from django.conf import settings
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
-from chat import backends, folds, links, outbox, phones, waiting
+from chat import backends, folds, links, outbox
 from chat.models import Event
 from chat.outbox import BackendError, Call, State, Work
-from chat.phone_models import Notice
+from chat.phones import numbers, waiting
+from chat.phones.models import Notice
 
 
 @outbox.works_on(Notice)
@@ -37,7 +38,7 @@ def run(notice: Notice) -> Work:
     if notice.tried_at and not sender.is_local:
         _give_up(notice)  # a worker died in the middle of the call
     notice.stamp(tried_at=timezone.now())
-    send = partial(sender.send_text, phones.number(notice.agent.phone), text(notice), name=notice.client_ref)
+    send = partial(sender.send_text, numbers.number(notice.agent.phone), text(notice), name=notice.client_ref)
     try:
         message_id = yield Call(send, local=sender.is_local, provider=sender.name)
     except BackendError as refused:
@@ -75,7 +76,7 @@ def note_delivery(name: str, message_id: str, status: str) -> bool:
 def _why_not(notice: Notice, answer: Event | None) -> str:
     if answer and answer.sequence > notice.episode:
         return "Somebody has answered."
-    if notice.agent.pk not in {agent.pk for agent in phones.on_duty()}:
+    if notice.agent.pk not in {agent.pk for agent in numbers.on_duty()}:
         return "The agent is not on duty any more."
     return ""
 
