@@ -43,7 +43,7 @@ def conversation_page(request: HttpRequest, party: Party, number: int) -> Contex
         "csrf": get_token(request),
         "limits": {"text": conversations.LONGEST_TEXT},
         "transport": settings.CHAT_TRANSPORT,
-        "vonage": _vonage(),
+        "vonage": client_sdk(),
         # Whoever holds the link sees no more of the number than its owner needs to know it by.
         "phone": numbers.masked(numbers.number(party.user.phone)) if party.role == "customer" else "",
         "shop": settings.SHOP_NAME,
@@ -120,7 +120,7 @@ def _urls(request: HttpRequest, party: Party) -> dict[str, str]:
     return urls
 
 
-def _vonage() -> dict[str, str] | None:
+def client_sdk() -> dict[str, str] | None:
     """What the page's Client SDK is made of, where it is wanted. (The token and the ids at Vonage are asked for: chat/api/token.py.)"""
     if settings.CHAT_TRANSPORT != "client-sdk":
         return None
