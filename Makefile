@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: demo demo-providers demo-reset test test-scaled lint check screenshots bench chaos clean
+.PHONY: demo demo-providers demo-reset test test-scaled lint check messages screenshots bench chaos clean
 
 demo: $(VENV)/runtime
 	@DEMO=1 exec $(BIN)/python manage.py demo
@@ -30,6 +30,10 @@ lint: $(VENV)/development
 
 check: lint
 	$(BIN)/python -m pytest -m "not e2e and not slow"
+
+# Gathers every text into the apps' catalogues and compiles them; names what is not translated yet.
+messages: $(VENV)/runtime
+	$(BIN)/python manage.py messages
 
 screenshots: $(VENV)/development
 	$(BIN)/python -m tests.e2e.screenshots

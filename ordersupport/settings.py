@@ -190,7 +190,8 @@ CONTENT_SECURITY_POLICY = {
 # --- Languages and times -----------------------------------------------------------------------------------------------
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English")), ("zh-hans", _("Simplified Chinese"))]
-LOCALE_PATHS = [BASE_DIR / "locale"]
+# Ours stand before those of Django and its packages, so that one word is one word everywhere.
+LOCALE_PATHS = [BASE_DIR / app / "locale" for app in ("ordersupport", "orders", "chat", "accounts")]
 TIME_ZONE = env.text("TIME_ZONE", default="UTC")
 USE_TZ = True
 
