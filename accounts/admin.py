@@ -6,13 +6,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from rest_framework_api_key.admin import APIKeyModelAdmin
-from rest_framework_api_key.models import APIKey as PackagedApiKey
 
-from accounts.models import ApiKey, AuditEntry, User
-
-# The package registers a key model of its own; ours belongs to a client.
-admin.site.unregister(PackagedApiKey)
+from accounts.models import AuditEntry, User
 
 
 @admin.register(User)
@@ -38,14 +33,6 @@ class PersonAdmin(UserAdmin[User]):
         """An order's customer is looked for among the active people only."""
         found, may_repeat = super().get_search_results(request, queryset, search_term)
         return (found.filter(is_active=True) if "autocomplete" in request.path else found), may_repeat
-
-
-@admin.register(ApiKey)
-class ApiKeyAdmin(APIKeyModelAdmin):
-    """A key is shown once, when it is made."""
-
-    list_display = ("prefix", "user", "name", "created", "expiry_date", "revoked")
-    autocomplete_fields = ("user",)
 
 
 @admin.register(AuditEntry)

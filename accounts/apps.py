@@ -10,5 +10,6 @@ class AccountsConfig(AppConfig):
     verbose_name = "People and keys"
 
     def ready(self) -> None:
-        """Tell the API's document of our keys."""
+        """Tell the admin and the API's document of our keys."""
+        from accounts import admin_keys  # noqa: F401, PLC0415 - models are ready only now
         from accounts.api import schema  # noqa: F401, PLC0415 - settings are ready only now

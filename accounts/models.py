@@ -3,6 +3,7 @@
 import unicodedata
 import uuid
 import zoneinfo
+from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
@@ -11,7 +12,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
-from rest_framework_api_key.models import AbstractAPIKey
+from rest_framework_api_key.models import AbstractAPIKey, APIKeyManager
 
 AGENTS_GROUP = "Agents"
 
@@ -75,18 +76,61 @@ class User(AbstractUser):
         return self.has_perm("accounts.answer_chats")
 
 
+class Scope(models.TextChoices):
+    """What a key may be used for; what its client may do at all, their permissions say."""
+
+    ORDERS_READ = "orders:read", _("read orders, customers and what happened")
+    ORDERS_WRITE = "orders:write", _("make and change orders and customers")
+    CHAT = "chat", _("read and write chats")
+
+
+def every_scope() -> list[str]:
+    """All of them."""
+    return list(Scope.values)
+
+
+class KeyManager(APIKeyManager):
+    """Keys with their clients: who asks for the one needs the other."""
+
+    def get_usable_keys(self) -> models.QuerySet["ApiKey"]:
+        """Those that nobody revoked."""
+        found: models.QuerySet[ApiKey] = super().get_usable_keys().select_related("user")
+        return found
+
+
 class ApiKey(AbstractAPIKey):
     """A key of one API client, kept as a hash; sent as `Authorization: Token <key>`.
 
-    The client is a user of its own, so that every door asks the same question: what may this user do?
+    The client is a user of its own, so that every door asks the same question: what may this user do? `scopes` narrow that further.
     """
 
+    # Who asks whether a key is still in use asks for days, and a write for each request would be the dearest part of many.
+    USE_IS_NOTED_EACH = timedelta(minutes=1)
+
+    objects = KeyManager()  # type: ignore[misc] # the package's stays an instance variable for the plugin, ours a class variable
+
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="api_keys", verbose_name=_("client"))
+    scopes = models.JSONField(_("scopes"), default=every_scope)
+    last_used_at = models.DateTimeField(_("last used"), null=True, blank=True, editable=False)
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Name the key after its client where nobody gave it a name."""
         self.name = self.name or self.user.username
         super().save(*args, **kwargs)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it opens nothing any more."""
+        return bool(self.revoked or self.has_expired)
+
+    def note_use(self) -> None:
+        """Keep when it was last used, to the minute; of many requests at once one writes."""
+        now = timezone.now()
+        long_ago = now - self.USE_IS_NOTED_EACH
+        if self.last_used_at and self.last_used_at > long_ago:
+            return
+        unnoted = models.Q(last_used_at=None) | models.Q(last_used_at__lte=long_ago)
+        ApiKey.objects.filter(unnoted, pk=self.pk).update(last_used_at=now)
 
 
 class AuditEntry(models.Model):

@@ -26,6 +26,7 @@ class KeyAuthentication(BaseAuthentication):
         key = _valid_key(given.strip())
         if key is None:
             raise exceptions.AuthenticationFailed(_("This API key is not valid. Ask the shop's staff for a new one."), code="bad_key")
+        key.note_use()
         return key.user, key
 
     def authenticate_header(self, request: Request) -> str:

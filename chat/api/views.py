@@ -12,11 +12,11 @@ from rest_framework.generics import GenericAPIView
 from rest_framework.permissions import SAFE_METHODS, AllowAny, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from accounts.api.pagination import ByCursor
 from accounts.api.parsers import JsonParser
-from accounts.models import User
+from accounts.api.views import Api
+from accounts.models import Scope, User
 from chat import access, conversations, page, shapes
 from chat.api import serializers
 from chat.models import Conversation
@@ -36,9 +36,10 @@ class ByLastEvent(ByCursor):
         datetime.fromisoformat(position)
 
 
-class ConversationList(GenericAPIView[Conversation]):
+class ConversationList(Api, GenericAPIView[Conversation]):
     """Every conversation, for agents."""
 
+    scopes = (Scope.CHAT, Scope.CHAT)
     permission_classes = [IsAuthenticated]
     pagination_class = ByLastEvent
     serializer_class = serializers.ConversationShape
@@ -57,9 +58,10 @@ class ConversationList(GenericAPIView[Conversation]):
         return self.get_paginated_response(rows)
 
 
-class PartyView(APIView):
+class PartyView(Api):
     """A view of one conversation, for those whom `chat/access.py` lets in; for everybody else it is a 404."""
 
+    scopes = (Scope.CHAT, Scope.CHAT)
     permission_classes = [AllowAny]
     parser_classes = [JsonParser]
 

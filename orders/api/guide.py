@@ -21,6 +21,7 @@ from rest_framework.views import APIView
 from accounts.api.parsers import JsonParser, MultiPartParser
 from accounts.api.permissions import IsStaffOrKey, MayUseModel
 from accounts.api.serializers import CustomerSerializer, named
+from accounts.api.views import Api
 from accounts.callers import is_on_this_machine
 from accounts.models import User
 from chat import conversations, links
@@ -42,7 +43,7 @@ class IsLocalDemo(permissions.BasePermission):
         return settings.DEMO and is_on_this_machine(request._request) and request.headers.get("Origin") in own
 
 
-class GuideView(APIView):
+class GuideView(Api):
     """Form or JSON in, JSON out."""
 
     permission_classes = [IsLocalDemo | (IsStaffOrKey & MayUseModel)]

@@ -12,13 +12,14 @@ from rest_framework.viewsets import GenericViewSet
 from accounts.api.parsers import JsonParser
 from accounts.api.permissions import IsStaffOrKey, MayUseModel
 from accounts.api.serializers import CustomerSerializer, customers
+from accounts.api.views import Api
 from accounts.models import User
 from orders.api.serializers import OrderSerializer
 from orders.models import Order
 
 
 class OrderViewSet(
-    mixins.CreateModelMixin, mixins.RetrieveModelMixin, mixins.UpdateModelMixin, mixins.ListModelMixin, GenericViewSet[Order]
+    Api, mixins.CreateModelMixin, mixins.RetrieveModelMixin, mixins.UpdateModelMixin, mixins.ListModelMixin, GenericViewSet[Order]
 ):
     """Orders by their number: list, read, make, change the status."""
 
@@ -41,7 +42,7 @@ class OrderViewSet(
 
 
 class CustomerViewSet(
-    mixins.CreateModelMixin, mixins.RetrieveModelMixin, mixins.UpdateModelMixin, mixins.ListModelMixin, GenericViewSet[User]
+    Api, mixins.CreateModelMixin, mixins.RetrieveModelMixin, mixins.UpdateModelMixin, mixins.ListModelMixin, GenericViewSet[User]
 ):
     """Customers by their username: list, read, make, change."""
 

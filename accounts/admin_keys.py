@@ -1,0 +1,98 @@
+"""API keys in the admin: made, looked at, replaced and ended. A key itself is shown once."""
+
+from typing import Any
+
+import rest_framework_api_key.admin  # noqa: F401 - registers the package's own model, which is unregistered below
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+from rest_framework_api_key.models import APIKey as PackagedApiKey
+
+from accounts import audit, keys
+from accounts.models import ApiKey, AuditEntry, Scope, User
+
+# The package registers a key model of its own; ours belongs to a client.
+admin.site.unregister(PackagedApiKey)
+
+
+class KeyForm(forms.ModelForm[ApiKey]):
+    """Scopes as boxes: nobody writes JSON to give a right."""
+
+    scopes = forms.MultipleChoiceField(
+        label=_("May"), choices=Scope.choices, widget=forms.CheckboxSelectMultiple, initial=[Scope.ORDERS_READ, Scope.ORDERS_WRITE]
+    )
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(admin.ModelAdmin[ApiKey]):
+    """The newest first, and whether each is still in use."""
+
+    form = KeyForm
+    list_display = ("prefix", "user", "name", "may", "created", "last_used_at", "expiry_date", "revoked")
+    list_filter = ("revoked", "created", "last_used_at")
+    list_select_related = ("user",)
+    search_fields = ("name", "prefix", "user__username", "user__name")
+    search_help_text = _("First eight characters of the key, its name or its client")
+    autocomplete_fields = ("user",)
+    fields = ("user", "name", "scopes", "expiry_date", "revoked", "prefix", "last_used_at")
+    actions = ("rotate", "revoke")
+
+    @admin.display(description=_("may"))
+    def may(self, key: ApiKey) -> str:
+        """The scopes as programs name them."""
+        return ", ".join(key.scopes)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> tuple[str, ...]:
+        """A key never changes hands: whose it was would no longer be told by what it did. One that was revoked stays so."""
+        fixed = ("prefix", "last_used_at", *(["user"] if obj else []))
+        return (*fixed, "name", "revoked", "expiry_date") if obj and obj.revoked else fixed
+
+    def save_model(self, request: HttpRequest, obj: ApiKey, form: Any, change: bool) -> None:
+        """A new key is shown now or never."""
+        was_revoked = change and "revoked" in form.changed_data
+        if change:
+            super().save_model(request, obj, form, change)
+        else:
+            key = ApiKey.objects.assign_key(obj)
+            obj.save()
+            self._show(request, obj, key)
+        if not change or was_revoked:
+            self._record(request, AuditEntry.Action.KEY_REVOKED if change else AuditEntry.Action.KEY_MADE, obj)
+
+    @admin.action(description=_("Replace (the old key works for 24 more hours)"), permissions=["change"])
+    def rotate(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
+        """A new key for the same client, and a day to bring it where it is used."""
+        for old in queryset:
+            try:
+                new, key = keys.rotate(old)
+            except keys.EndedError:
+                self.message_user(request, gettext("%s has ended already. Add a new key instead.") % old.prefix, messages.WARNING)
+                continue
+            self._show(request, new, key)
+            self._record(request, AuditEntry.Action.KEY_MADE, new)
+
+    @admin.action(description=_("Revoke at once"), permissions=["change"])
+    def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
+        """For a key that somebody else may know."""
+        ended = [key for key in queryset if keys.revoke(key)]
+        for key in ended:
+            self._record(request, AuditEntry.Action.KEY_REVOKED, key)
+        if ended:
+            words = ngettext("%d key is revoked and opens nothing any more.", "%d keys are revoked and open nothing any more.", len(ended))
+            self.message_user(request, words % len(ended), messages.SUCCESS)
+
+    def _show(self, request: HttpRequest, row: ApiKey, key: str) -> None:
+        words = format_html(
+            gettext("The new key of {} is {} Keep it somewhere safe now: it is never shown again."),
+            row.user.username,
+            format_html("<code>{}</code>", key),
+        )
+        self.message_user(request, words, messages.WARNING)
+
+    def _record(self, request: HttpRequest, action: str, key: ApiKey) -> None:
+        # By its prefix: the primary key holds the hash.
+        audit.record(request.user if isinstance(request.user, User) else None, action, f"accounts.apikey {key.prefix}")
