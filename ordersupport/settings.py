@@ -9,6 +9,7 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
+from ordersupport import logs
 from ordersupport.env import Environment
 
 # Lets classes such as ModelAdmin[Order] say what they are about; Django's own take no parameter at run time.
@@ -247,39 +248,4 @@ LOG_FORMAT = env.choice("LOG_FORMAT", options=("text", "json"))
 DJANGO_GUID = {"GUID_HEADER_NAME": "X-Correlation-ID", "VALIDATE_GUID": True, "RETURN_HEADER": True, "UUID_FORMAT": "string"}
 # Prometheus sends this as a bearer token; empty, /metrics answers this machine alone.
 METRICS_TOKEN = env.text("METRICS_TOKEN")
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "filters": {"correlation": {"()": "django_guid.log_filters.CorrelationId"}},
-    "formatters": {
-        "line": {"format": "{asctime} {levelname:<7} {name}: {message}", "style": "{"},
-        "bare": {"format": "{message}", "style": "{"},
-        "json": {
-            "()": "pythonjsonlogger.json.JsonFormatter",
-            "format": "{asctime}{levelname}{name}{message}{correlation_id}",
-            "style": "{",
-            "rename_fields": {"asctime": "at", "levelname": "level", "name": "logger"},
-        },
-    },
-    "handlers": {
-        "console": {
-            "class": "logging.StreamHandler",
-            "formatter": "line" if LOG_FORMAT == "text" else "json",
-            "filters": ["correlation"],
-        },
-        # The original guide's lines ("Creating user user-123") are printed bare, as it shows them.
-        "guide": {
-            "class": "logging.StreamHandler",
-            "formatter": "bare" if LOG_FORMAT == "text" else "json",
-            "filters": ["correlation"],
-        },
-    },
-    "root": {"handlers": ["console"], "level": env.text("LOG_LEVEL", default="INFO").upper()},
-    "loggers": {
-        "orders.guide": {"handlers": ["guide"], "level": "INFO", "propagate": False},
-        "uvicorn.access": {"level": "WARNING"},
-        "django_guid": {"level": "WARNING"},
-        # The SDK logs whole response bodies, personal data included, at WARNING.
-        "vonage": {"level": "ERROR"},
-    },
-}
+LOGGING = logs.configuration(LOG_FORMAT, env.text("LOG_LEVEL", default="INFO").upper())
