@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Error, Locator, Page, Route, expect
 
+from tests import npm
 from tests.e2e.test_story import log_in, order_for, say
 from tests.running import Product, running_demo, wait_for
 from tests.twins import Twins, VonageTwin, client_sdk
@@ -43,7 +44,7 @@ def sdk() -> Iterator[str]:
     """The address of the SDK's file, on another origin than the page's."""
     try:
         content = client_sdk.script().read_bytes()
-    except client_sdk.UnavailableError as error:
+    except npm.UnavailableError as error:
         pytest.skip(str(error))
 
     async def answer(request: Request) -> Reply:

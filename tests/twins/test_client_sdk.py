@@ -13,6 +13,7 @@ from typing import Any
 import jwt
 import pytest
 
+from tests import npm
 from tests.twins import VonageTwin, client_sdk
 from tests.twins.conftest import Json
 from tests.twins.http import Reply, Request, Response
@@ -42,7 +43,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.skipif(CHROMIUM is None, reason="no C
 def sdk_script() -> bytes:
     try:
         return client_sdk.script().read_bytes()
-    except client_sdk.UnavailableError as error:
+    except npm.UnavailableError as error:
         pytest.skip(str(error))
 
 
