@@ -12,7 +12,8 @@ INTEGRITY = "sha512-FHfa+lmNjQZfJz1q8wKqIDwC6DExcHt/pkjNQb09a3NPjCKg2rhu5qb2S4r7
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 RUN = """async (tags) => {
   const { violations } = await axe.run({ runOnly: tags });
-  return violations.flatMap(({ id, help, nodes }) => nodes.map((node) => `${id} (${help}): ${node.html.slice(0, 160)} ${node.failureSummary}`));
+  return violations.flatMap(({ id, help, nodes }) => nodes.map((node) =>
+    `${id} (${help}): ${node.html.slice(0, 160)} ${node.failureSummary}`));
 }"""
 
 

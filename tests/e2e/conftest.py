@@ -1,6 +1,7 @@
 """A real Chromium, the one that is on the machine, and a running product for it."""
 
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
 
@@ -50,17 +51,23 @@ def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
 
 @pytest.fixture
 def new_page(browser: Browser, product: Product) -> Iterator[Callable[..., Page]]:
-    """A page in a browser of its own (its own cookies), whose console must stay clean."""
+    """A page in a browser of its own (its own cookies), whose console must stay clean but for what the test `expects` (a pattern)."""
     contexts: list[BrowserContext] = []
     complaints: list[str] = []
 
-    def open_page(*, width: int = 1280, height: int = 800, **options: object) -> Page:
+    def open_page(*, width: int = 1280, height: int = 800, expects: re.Pattern[str] | None = None, **options: object) -> Page:
+        def hear(complaint: str) -> None:
+            if not (expects and expects.search(complaint)):
+                complaints.append(complaint)
+
+        def listen(page: Page) -> None:
+            page.on("console", lambda message: hear(message.text) if message.type == "error" else None)
+            page.on("pageerror", lambda error: hear(str(error)))
+
         context = browser.new_context(viewport={"width": width, "height": height}, base_url=product.url, **options)  # type: ignore[arg-type]
         contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        return page
+        context.on("page", listen)
+        return context.new_page()
 
     yield open_page
     for context in contexts:

@@ -85,7 +85,7 @@ function listenToKeys(list) {
       rows[Math.min(rows.length - 1, Math.max(0, rows.indexOf(row) + STEPS[key]))].focus();
     }
   });
-  // One tab stop: the row visited last.
+  // One tab stop: the row that has the focus, and the newest from outside.
   list.addEventListener("focusin", (event) => {
     const row = rowOf(event);
     for (const other of list.querySelectorAll(":scope > [tabindex='0']")) other.tabIndex = -1;
@@ -144,6 +144,15 @@ export class View {
     if (count) this.newer.replaceChildren(words("new-messages", { n: count }), icon("arrow"));
   }
 
+  /** Whoever comes to the list by Tab comes to what is newest, such as a line that was not sent. */
+  openAtEnd() {
+    const { list } = this;
+    if (list.contains(document.activeElement)) return;
+    for (const row of list.querySelectorAll(":scope > [tabindex='0']")) row.tabIndex = -1;
+    const newest = [...list.querySelectorAll(ROW)].at(-1);
+    if (newest) newest.tabIndex = 0;
+  }
+
   /** missed: how many of the new rows the reader has to find, where they come in out of sight. */
   draw(rows, missed = 0) {
     const { list, isAtBottom } = this;
@@ -155,6 +164,6 @@ export class View {
     // The line under the eye stays where it is, whatever came above or below it.
     if (anchor?.isConnected) this.log.scrollTop += this.topOf(anchor) - top;
     if (missed && !isAtBottom) this.tellMissed(this.missed + missed);
-    if (!list.querySelector(":scope > [tabindex='0']")) list.querySelector(":scope > [tabindex]:last-of-type")?.setAttribute("tabindex", 0);
+    this.openAtEnd();
   }
 }

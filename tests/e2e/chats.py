@@ -1,0 +1,111 @@
+"""What the browser tests of the chat share: an order with its link, a page to look at, and what the record holds."""
+
+import json
+import re
+import uuid
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import requests
+from playwright.sync_api import Locator, Page, expect
+
+from tests.running import Product, wait_for
+from tests.test_journey import field, log_in
+
+Json = dict[str, Any]
+FATE = ".message.mine .fate"
+
+
+@dataclass(frozen=True)
+class Chat:
+    """One customer's conversation, by the guide's own routes."""
+
+    product: Product
+    username: str
+    conversation: str
+    number: int
+    link: str
+
+    @property
+    def agents_path(self) -> str:
+        """Where the demo's agent answers."""
+        return f"/chat/agent/{self.conversation}/{self.number}"
+
+    def again(self) -> "Chat":
+        """One more order of the same customer, and its link."""
+        return order_chat(self.product, self.username)
+
+
+def order_chat(product: Product, username: str = "") -> Chat:
+    """Place the guide's order for a customer of one's own, and wait until its mail went out."""
+    username = username or f"guest-{uuid.uuid4().hex[:8]}"
+    requests.post(f"{product.url}/user", data={"username": username}, timeout=20)
+    made = requests.post(f"{product.url}/order", data={"username": username}, timeout=20).json()
+    chat = Chat(product, username, made["conversation_id"], made["order_id"], made["chat_url"])
+    wait_for(lambda: f"Order {chat.number}" in requests.get(chat.link, timeout=20).text, f"order {chat.number} in its conversation")
+    return chat
+
+
+def enter(page: Page, link: str, *, by: str = "") -> Page:
+    """Come by the mail's link, over the address `by` where given."""
+    parts = urlsplit(link)
+    page.goto(f"{by}{parts.path}?{parts.query}" if by else link)
+    expect(page.get_by_role("log")).to_be_visible()
+    return page
+
+
+def bubble(page: Page, text: str) -> Locator:
+    """The messages that say exactly this."""
+    return page.locator(".message").filter(has=page.locator(".bubble").get_by_text(text, exact=True))
+
+
+def say(page: Page, *texts: str) -> None:
+    """Type each line and press Enter."""
+    field = page.get_by_role("textbox", name="Your message")
+    for text in texts:
+        field.fill(text)
+        field.press("Enter")
+        expect(field).to_have_value("")
+
+
+def expect_sent(page: Page) -> None:
+    """Nothing waits, and my last line is in the record."""
+    expect(page.locator(".message.sending, .message.waiting, .message.checking, .message.failed")).to_have_count(0, timeout=30_000)
+    expect(page.locator(FATE)).to_have_text([re.compile(r"^(Sent|Seen)")])
+
+
+def page_data(page: Page) -> Json:
+    """What the server handed to the page."""
+    found: Json = json.loads(page.locator("#page-data").text_content() or "")
+    return found
+
+
+def recorded(page: Page, *, at: str = "") -> list[str]:
+    """Every message's text in the record, in its order, asked of the API; at another address than the page's where the page is cut off."""
+    events = urljoin(at or page.url, page_data(page)["urls"]["events"])
+    texts: list[str] = []
+    after, more = 0, True
+    while more:
+        answer = page.request.get(events, params={"after": after, "limit": 200}).json()
+        texts += [event["body"]["text"] for event in answer["events"] if event["type"] == "message"]
+        after, more = answer["events"][-1]["id"], answer["has_more"]
+    return texts
+
+
+def write_many(page: Page, texts: list[str]) -> None:
+    """Messages of the page's own person, straight through the API."""
+    data = page_data(page)
+    for text in texts:
+        body = {"type": "message", "body": {"message_type": "text", "text": text}, "client_key": uuid.uuid4().hex}
+        answer = page.request.post(data["urls"]["events"], data=body, headers={"X-CSRFToken": data["csrf"]})
+        assert answer.status == 201, answer.text()
+
+
+def set_status(chat: Chat, status: str) -> None:
+    """The clerk changes the order's state."""
+    clerk = log_in(chat.product, "staff", onward="/admin/orders/order/")
+    csrf = field(clerk.get(f"{chat.product.url}/admin/orders/order/", timeout=20).text, "csrfmiddlewaretoken")
+    address = f"{chat.product.url}/api/orders/{chat.number}/"
+    answer = clerk.patch(address, json={"status": status}, headers={"X-CSRFToken": csrf, "Referer": chat.product.url}, timeout=20)
+    assert answer.status_code == 200, answer.text

@@ -1,0 +1,205 @@
+"""Bad networks: what was written is stored once, in order, and the page says nothing false on the way."""
+
+import re
+from collections.abc import Callable, Iterator
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, Request, expect
+
+from tests.e2e.chats import FATE, bubble, enter, expect_sent, order_chat, recorded, say
+from tests.e2e.test_story import log_in
+from tests.e2e.wire import Wire
+from tests.running import Product, wait_for
+
+NewPage = Callable[..., Page]
+# What a browser writes into its console when it can't reach somebody; that is what these tests are about.
+UNREACHABLE = re.compile("ERR_|WebSocket connection to .* failed")
+KEPT = "No connection. Your messages are kept and will be sent."
+NOT_YET = "Not sent yet. We keep trying."
+
+
+@pytest.fixture
+def wire(product: Product) -> Iterator[Wire]:
+    """A line of one's own to the product."""
+    port = urlsplit(product.url).port
+    assert port
+    with Wire(port).running() as started:
+        yield started
+
+
+def shut_out(context: BrowserContext) -> None:
+    """Pages load, but nothing gets out of them."""
+    context.route("**/api/**", lambda route: route.abort())
+    context.route_web_socket("**/ws/**", lambda socket: socket.close())
+
+
+def test_three_lines_written_offline_in_a_closed_tab_are_stored_once_and_in_order(product: Product, new_page: NewPage, wire: Wire) -> None:
+    page = enter(new_page(expects=UNREACHABLE), order_chat(product).link, by=wire.url)
+    address, lines = page.url, ["One, before the tunnel", "Two, in it", "Three, still in it"]
+    say(page, "Hello")
+    expect_sent(page)
+    wire.cut()
+    page.context.set_offline(True)
+    say(page, *lines)
+    expect(page.locator("#link-state")).to_have_text(KEPT)
+    expect(page.locator(FATE)).to_have_text([re.compile(NOT_YET)] * 3)
+    page.close()
+
+    wire.mend()
+    context = page.context
+    context.set_offline(False)
+    shut_out(context)
+    again = context.new_page()
+    again.goto(address)
+    expect(again.locator(".message.mine .bubble")).to_have_text(["Hello", *lines])
+    expect(again.locator("#link-state")).to_have_text(KEPT)
+    expect(again.locator(FATE)).to_have_text([re.compile(NOT_YET)] * 3)
+
+    context.unroute_all()
+    context.set_offline(True)
+    context.set_offline(False)
+    expect_sent(again)
+    assert recorded(again) == ["Hello", *lines]
+
+
+def test_a_line_whose_answer_was_lost_is_checked_and_not_sent_twice(product: Product, new_page: NewPage, wire: Wire) -> None:
+    chat = order_chat(product)
+    page = enter(new_page(expects=UNREACHABLE), chat.link, by=wire.url)
+    say(page, "Hello")
+    expect_sent(page)
+    wire.lose_answers()
+    say(page, "Did you get this?")
+    wait_for(lambda: "Did you get this?" in recorded(page, at=product.url), "the line in the record")
+    wire.cut()
+    expect(bubble(page, "Did you get this?").locator(".fate")).to_have_text("Checking whether it arrived…")
+    expect(bubble(page, "Did you get this?").get_by_role("button")).to_have_count(0)
+    wire.mend()
+    expect_sent(page)
+    expect(bubble(page, "Did you get this?")).to_have_count(1)
+    assert recorded(page) == ["Hello", "Did you get this?"]
+
+
+def stop_the_clock(page: Page) -> None:
+    """From now on nothing happens by itself; only what comes in or is done."""
+    page.clock.pause_at(page.evaluate("Date.now() + 100"))
+
+
+@pytest.mark.parametrize("sign", ["online", "focus", "pageshow"])
+def test_a_sign_of_life_brings_the_connection_back_at_once(product: Product, new_page: NewPage, wire: Wire, sign: str) -> None:
+    page = new_page(expects=UNREACHABLE)
+    page.clock.install()
+    enter(page, order_chat(product).link, by=wire.url)
+    say(page, "Hello")
+    expect_sent(page)
+    stop_the_clock(page)
+    wire.cut()
+    page.clock.run_for(1000)
+    expect(page.locator("#link-state")).to_have_text(KEPT)
+    wire.mend()
+    page.evaluate("(sign) => dispatchEvent(new Event(sign))", sign)
+    expect(page.locator("#link-state")).to_have_text("Connected again")
+
+
+def test_what_came_in_meanwhile_is_counted_once_and_the_notice_goes_by_itself(product: Product, new_page: NewPage, wire: Wire) -> None:
+    chat = order_chat(product)
+    agent = new_page()
+    log_in(agent, "agent", onward=chat.agents_path)
+    page = new_page(expects=UNREACHABLE)
+    page.clock.install()
+    enter(page, chat.link, by=wire.url)
+    say(page, "Hello")
+    expect(bubble(agent, "Hello")).to_be_visible()
+    stop_the_clock(page)
+    wire.cut()
+    say(agent, "Good morning", "How can we help?")
+    expect_sent(agent)
+    page.clock.run_for(1000)
+    expect(page.locator("#link-state")).to_have_text(KEPT)
+    wire.mend()
+    page.evaluate("dispatchEvent(new Event('focus'))")
+    expect(page.locator("#link-state")).to_have_text("Connected again · 2 new messages")
+    expect(page.locator(".message.theirs .bubble")).to_have_text(["Good morning", "How can we help?"])
+    page.clock.run_for(4000)
+    expect(page.locator("#link-state")).to_be_empty()
+
+
+def test_a_link_that_ended_says_so_and_keeps_what_is_written(product: Product, new_page: NewPage, wire: Wire) -> None:
+    page = enter(new_page(expects=re.compile("ERR_|WebSocket|40[34]")), order_chat(product).link, by=wire.url)
+    say(page, "Hello")
+    expect_sent(page)
+    page.context.clear_cookies()
+    wire.cut()
+    wire.mend()
+    expect(page.locator("#link-state")).to_contain_text("This link has expired.")
+    say(page, "Am I too late?")
+    expect(bubble(page, "Am I too late?").locator(".fate")).to_contain_text(NOT_YET)
+
+
+# Where WebSockets are blocked
+
+
+def without_sockets(page: Page) -> Page:
+    page.route_web_socket("**/ws/**", lambda socket: socket.close())
+    return page
+
+
+def test_where_sockets_are_blocked_both_sides_talk_and_nothing_false_is_said(product: Product, new_page: NewPage) -> None:
+    chat = order_chat(product)
+    agent = new_page()
+    page = enter(without_sockets(new_page()), chat.link)
+    log_in(agent, "agent", onward=chat.agents_path)
+    say(page, "My office blocks sockets.")
+    expect(bubble(agent, "My office blocks sockets.")).to_be_visible()
+    say(agent, "We can hear you.")
+    expect(bubble(page, "We can hear you.")).to_be_visible()
+    expect(agent.locator(FATE)).to_have_text(re.compile("Seen"))
+    expect_sent(page)
+    expect(page.locator("#link-state")).to_be_empty()
+
+
+class Polls:
+    """Counts what the page asks for over HTTP, and turns its stopped clock."""
+
+    def __init__(self, page: Page) -> None:
+        self.page, self.asked, self.answered = page, 0, 0
+        page.on("request", self._count)
+        page.on("requestfinished", self._count_answer)
+
+    def wait_until_quiet(self) -> None:
+        """Every answer is here, and the page has done with it."""
+        wait_for(lambda: self.page.evaluate("1") and self.asked and self.asked == self.answered, "the answer to a poll")
+        self.page.evaluate("fetch('/healthz').then((answer) => answer.text())")
+
+    def next_ms(self) -> int:
+        """Turn the clock until the page asks again; for how long."""
+        before, turned = self.asked, 0
+        while self.asked == before:
+            assert turned < 20_000, "no poll within 20 s"
+            self.page.clock.run_for(100)
+            self.page.evaluate("1")
+            turned += 100
+        self.wait_until_quiet()
+        return turned
+
+    def _count(self, request: Request) -> None:
+        self.asked += "after=" in request.url and request.resource_type == "fetch"
+
+    def _count_answer(self, request: Request) -> None:
+        self.answered += "after=" in request.url and request.resource_type == "fetch"
+
+
+def test_polling_slows_down_to_five_seconds_and_hurries_when_something_happens(product: Product, new_page: NewPage) -> None:
+    page = without_sockets(new_page())
+    polls = Polls(page)
+    page.clock.install()
+    enter(page, order_chat(product).link)
+    polls.wait_until_quiet()
+    stop_the_clock(page)
+    polls.next_ms()
+    gaps = [polls.next_ms() for _poll in range(8)]
+    assert (sorted(gaps) == gaps, gaps[-2:]) == (True, [5000, 5000])
+    say(page, "Hello")
+    expect_sent(page)
+    polls.next_ms()
+    assert polls.next_ms() < 2500
