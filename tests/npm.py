@@ -18,7 +18,7 @@ class UnavailableError(RuntimeError):
 
 
 def file_of(package: str, *, version: str, integrity: str, file: str) -> Path:
-    """Where `file` ("dist/x.js") of that package lies here. `integrity` is the registry's, of the whole package. Raises UnavailableError."""
+    """Where `file` ("dist/x.js") of that package lies here. `integrity`: the registry's. Raises UnavailableError."""
     path = FOLDER / f"{package.replace('/', '-')}-{version}" / Path(file).name
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
