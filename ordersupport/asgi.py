@@ -16,12 +16,13 @@ from ordersupport.wsgi import application as pages
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ordersupport.settings")
 
 from chat.routing import urlpatterns
+from ordersupport.limits import Bounded
 
 HTTP_THREADS = 10
 
 application = ProtocolTypeRouter(
     {
-        "http": WSGIMiddleware(cast(Any, pages), workers=HTTP_THREADS),
+        "http": Bounded(cast(Any, WSGIMiddleware(cast(Any, pages), workers=HTTP_THREADS))),
         "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(urlpatterns))),
     }
 )

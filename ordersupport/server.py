@@ -19,6 +19,7 @@ from prometheus_client import start_http_server
 from chat.bus import Bus
 from chat.coordinator import Coordinator
 from chat.tail import Tail
+from ordersupport.limits import ImpatientProtocol
 
 logger = logging.getLogger(__name__)
 
@@ -80,6 +81,8 @@ def serve(listening: socket.socket, *, with_worker: bool) -> None:
         log_config=None,
         access_log=False,
         lifespan="off",
+        http=ImpatientProtocol,
+        forwarded_allow_ips=settings.TRUSTED_PROXIES,
         ws="websockets-sansio",
         ws_per_message_deflate=False,
         ws_max_size=128_000,

@@ -33,6 +33,8 @@ IS_SCALED = bool(env.text("DATABASE_URL").startswith(("postgres", "pgsql")) or e
 SECRET_KEY = env.secret_key("SECRET_KEY", kept_in=None if IS_SCALED and not DEMO else VAR_DIR / "secret_key")
 IS_HTTPS = PUBLIC_URL.startswith("https://")
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
+# Whose X-Forwarded-For and X-Forwarded-Proto are believed.
+TRUSTED_PROXIES = env.names("TRUSTED_PROXIES", default=["127.0.0.1", "::1"])
 
 # --- Providers (the original guide's names first) ----------------------------------------------------------------------
 VONAGE_APPLICATION_ID = env.text("NEXMO_APPLICATION_ID", "VONAGE_APPLICATION_ID")
@@ -169,6 +171,12 @@ CSRF_COOKIE_NAME = "ordersupport_csrf"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IS_HTTPS
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SECURE_CONTENT_TYPE_NOSNIFF = True
+# With a public https address nothing is answered over http but the probes, which come from inside.
+SECURE_SSL_REDIRECT = IS_HTTPS and not DEBUG and not DEMO
+SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz|metrics)$"]
+SECURE_HSTS_SECONDS = env.number("HSTS_SECONDS", default=31_536_000, least=0, most=63_072_000) if SECURE_SSL_REDIRECT else 0
+# What other hosts of the same domain speak (W005), and browsers' preload lists (W021), are for the domain's owner to say.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 # The chat page's address may carry a key: no other site may learn it. (Not "no-referrer": browsers then post forms with
 # `Origin: null`, which Django's CSRF check rightly refuses.)
 SECURE_REFERRER_POLICY = "same-origin"
@@ -230,7 +238,7 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
 }
-# One body may hold an order with hundreds of lines, not a film.
+# One body may hold an order with hundreds of lines, not a film; the server refuses more before it is read (`ordersupport/limits.py`).
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000
 # The admin posts up to seven fields for each of an order's 500 lines.
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 5_000
