@@ -133,6 +133,29 @@ class ApiKey(AbstractAPIKey):
         ApiKey.objects.filter(unnoted, pk=self.pk).update(last_used_at=now)
 
 
+class StoredAnswer(models.Model):
+    """What one `Idempotency-Key` of one caller was answered with; see `accounts/idempotency.py`.
+
+    `address`: method and path. `fields`: a digest of each field of the request's body, by path. The answer is empty only inside the
+    transaction that does the work.
+    """
+
+    caller = models.CharField(max_length=100)
+    key = models.CharField(max_length=255)
+    address = models.TextField()
+    fields = models.JSONField(default=dict)
+    status = models.PositiveSmallIntegerField(default=0)
+    headers = models.JSONField(default=dict)
+    body = models.TextField(blank=True)
+    created_at = models.DateTimeField(default=timezone.now, db_index=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["caller", "key"], name="one_answer_per_callers_key")]
+
+    def __str__(self) -> str:
+        return f"{self.caller}: {self.key}"
+
+
 class AuditEntry(models.Model):
     """One act upon somebody's data, by ids only (`accounts/audit.py`); never changed afterwards."""
 

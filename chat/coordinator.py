@@ -18,6 +18,7 @@ from django.db import Error as DatabaseError
 from django.db import connection
 from django_guid import set_guid
 
+from accounts import idempotency
 from chat import alive, metrics, outbox
 from chat.models import WorkerBeat
 from chat.outbox import BackendError, Call, LeaseLostError, OutboxRow, Work
@@ -28,6 +29,7 @@ POLL_SECONDS = 1.0
 BEAT_SECONDS = 10.0
 # How often a worker looks for others that died on this machine.
 LOOK_SECONDS = 2.0
+PRUNE_SECONDS = 3600.0
 
 
 class Task:
@@ -107,8 +109,12 @@ class Coordinator:
         self.under_way: set[Task] = set()
         self.name = f"{socket.gethostname()}:{os.getpid()}"
         self.stopping = threading.Event()
-        self._beats, self._looks = Every(BEAT_SECONDS), Every(LOOK_SECONDS)
-        self._renewals = Every(settings.OUTBOX_LEASE_SECONDS / 3)
+        self._chores: list[tuple[Every, Callable[[], object]]] = [
+            (Every(settings.OUTBOX_LEASE_SECONDS / 3), self._renew),
+            (Every(BEAT_SECONDS), self._beat),
+            (Every(LOOK_SECONDS), alive.free_rows_of_the_dead),
+            (Every(PRUNE_SECONDS), idempotency.prune),
+        ]
         self._done: SimpleQueue[tuple[Task, Future[Any]] | None] = SimpleQueue()
         self._pool = ThreadPoolExecutor(self.slots, thread_name_prefix="outside")
 
@@ -144,7 +150,7 @@ class Coordinator:
 
     def _keep_up(self) -> None:
         """What is to be done from time to time; what fails is due again at once."""
-        for due, act in ((self._renewals, self._renew), (self._beats, self._beat), (self._looks, alive.free_rows_of_the_dead)):
+        for due, act in self._chores:
             if due.is_due():
                 try:
                     act()

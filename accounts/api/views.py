@@ -1,18 +1,41 @@
-"""What every view of the API does before its own part begins."""
+"""What every view of the API does before and around its own part: scopes of keys, `Idempotency-Key`, `dry_run`."""
 
-from typing import ClassVar
+import hashlib
+from collections.abc import Callable
+from functools import partial
+from typing import Any, ClassVar
 
+from django.db import transaction
+from django.http import HttpResponse
+from django.http.response import HttpResponseBase
 from django.utils.translation import gettext as _
-from rest_framework.exceptions import PermissionDenied
+from rest_framework import status
+from rest_framework.exceptions import APIException, PermissionDenied, ValidationError
 from rest_framework.permissions import SAFE_METHODS
+from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
+from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.models import ApiKey, Scope
+from accounts import idempotency
+from accounts.models import ApiKey, Scope, User
+
+MOST_NAMED = 20
+YES, NO = {"1", "true"}, {"", "0", "false"}
+
+
+class KeyReused(APIException):
+    """422: the Idempotency-Key stands for another request."""
+
+    status_code = status.HTTP_422_UNPROCESSABLE_ENTITY
+    default_code = "idempotency_key_reused"
 
 
 class Api(APIView):
-    """A view of the API. `scopes`: what a key needs to read here, and to write."""
+    """A view of the API. `scopes`: what a key needs to read here, and to write.
+
+    Every write takes `Idempotency-Key` (`accounts/idempotency.py`), and with `?dry_run=1` answers as it would, and stores nothing.
+    """
 
     scopes: ClassVar[tuple[Scope, Scope]] = (Scope.ORDERS_READ, Scope.ORDERS_WRITE)
 
@@ -24,3 +47,86 @@ class Api(APIView):
         if isinstance(request.auth, ApiKey) and needed not in request.auth.scopes:
             words = _("This key was not made for that: it lacks the scope %(scope)s.") % {"scope": needed.value}
             raise PermissionDenied(words, code="missing_scope")
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Once the caller is let in, put what they asked for around the method that DRF calls next."""
+        super().initial(request, *args, **kwargs)
+        name = str(request.method).lower()
+        act = getattr(self, name, None)
+        if act is None or request.method in SAFE_METHODS:
+            return
+        key = _key(request)
+        if is_dry_run(request):
+            setattr(self, name, partial(rehearsed, act))
+        elif key is not None:
+            setattr(self, name, partial(self._once, key, act))
+
+    def _once(self, key: str, act: Callable[..., Response], request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """The method's answer, or the one that was given before."""
+        address = f"{request.method} {request.get_full_path()}"
+        asked = idempotency.Asked(_caller(request), key, address, idempotency.digests(_body(request)))
+        try:
+            answer, is_replay = idempotency.once(asked, lambda: _kept(act(request, *args, **kwargs)))
+        except idempotency.ReusedError as reused:
+            raise _reused(reused.fields) from None
+        response = HttpResponse(answer.body.encode(), status=answer.status, headers=answer.headers)
+        if not answer.body:
+            del response["Content-Type"]
+        if is_replay:
+            response["Idempotency-Replayed"] = "true"
+        return response
+
+
+def is_dry_run(request: Request) -> bool:
+    """Whether nothing is to be stored. Raises ValidationError for a word that says neither: it might have meant yes."""
+    asked = request.query_params.get("dry_run", "").lower()
+    if asked not in YES | NO:
+        raise ValidationError({"dry_run": [_("Write 1 or 0.")]}, code="invalid")
+    return asked in YES
+
+
+def rehearsed(act: Callable[..., Response], *args: Any, **kwargs: Any) -> Response:
+    """What `act` would answer. Everything it stored is undone, and nothing leaves, because that waits for a commit."""
+    with transaction.atomic():
+        response = act(*args, **kwargs)
+        transaction.set_rollback(True)
+    response["Dry-Run"] = "true"
+    return response
+
+
+def _key(request: Request) -> str | None:
+    """The Idempotency-Key; None where there is none."""
+    key = request.headers.get("Idempotency-Key")
+    if key is not None and not (0 < len(key) <= idempotency.LONGEST_KEY and key.isascii() and key.isprintable()):
+        words = _("An Idempotency-Key has 1 to %d printable ASCII characters.") % idempotency.LONGEST_KEY
+        raise ValidationError(words, code="bad_idempotency_key")
+    return key
+
+
+def _caller(request: Request) -> str:
+    """Whose key it is: a client's or a person's; a customer's, by the session that their link opened; in the demo this machine's."""
+    if isinstance(request.user, User):
+        return f"user {request.user.pk}"
+    session = request._request.session.session_key or ""
+    return f"session {hashlib.sha256(session.encode()).hexdigest()}" if session else f"address {request.META.get('REMOTE_ADDR', '')}"
+
+
+def _body(request: Request) -> Any:
+    return {name: request.data.getlist(name) for name in request.data} if hasattr(request.data, "getlist") else request.data
+
+
+def _kept(response: Response) -> idempotency.Answer:
+    """The answer as it goes over the wire."""
+    headers = {name: value for name, value in response.items() if name != "Content-Type"}
+    if response.data is None:
+        return idempotency.Answer(response.status_code, "", headers)
+    body = JSONRenderer().render(response.data).decode()
+    return idempotency.Answer(response.status_code, body, {**headers, "Content-Type": "application/json"})
+
+
+def _reused(fields: list[str]) -> KeyReused:
+    if not fields:
+        return KeyReused(_("This Idempotency-Key was used for another address. Make a new key for each thing you do."))
+    words = _("This Idempotency-Key was used with another value here. Make a new key for each thing you do.")
+    # APIException makes an ErrorDetail of each sentence, under the code of the class.
+    return KeyReused({path or "non_field_errors": [words] for path in fields[:MOST_NAMED]})
