@@ -6,8 +6,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User
 from chat import links
-from orders import confirmation
-from orders.admin import journey
+from orders import confirmation, journey
 from orders.forms import warning
 from orders.models import Order, Status
 

@@ -12,7 +12,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from chat.outbox import State
-from orders.admin import journey
+from orders import journey
 from orders.admin.filters import StateFilter
 from orders.models import OrderConfirmation
 

@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from chat.outbox import State
-from orders.admin.journey import RETURNED
+from orders.journey import RETURNED
 from orders.models import Order, OrderConfirmation
 
 Choices = list[tuple[str, Any]]

@@ -20,7 +20,8 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.models import User
 from chat import formats
 from chat.outbox import State
-from orders.admin import acts, journey
+from orders import journey
+from orders.admin import acts
 from orders.admin.filters import ToldFilter
 from orders.admin.lines import LineInline
 from orders.forms import OrderForm, placed_label, warning

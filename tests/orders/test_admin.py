@@ -19,7 +19,7 @@ from accounts.models import User
 from chat.coordinator import drain
 from chat.models import Conversation, Event
 from chat.outbox import State
-from orders.admin import journey
+from orders import journey
 from orders.delivery import Delivery
 from orders.models import MailEvent, Order, OrderConfirmation, Status, StoredMail
 
