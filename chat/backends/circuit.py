@@ -29,6 +29,8 @@ class Circuit:
         self._lock = threading.Lock()
         self._failures, self._closed_until = 0, 0.0
         self.pace = Pace()
+        # When this thread's call began, by the clock of the pace.
+        self._of_thread = threading.local()
         all_circuits.add(self)
 
     @property
@@ -44,6 +46,10 @@ class Circuit:
     def check(self) -> None:
         """Raise BackendError, to be tried again when the pause is over, unless a call may go out now."""
         time.sleep(self._wait())
+        # A pause that was asked for meanwhile is for everybody.
+        while self.pace.is_paused:
+            time.sleep(self._wait())
+        self._of_thread.began = self.pace.now
 
     def _wait(self) -> float:
         """Seconds until this call may begin; raises BackendError where that is too long to hold a thread for."""
@@ -62,7 +68,7 @@ class Circuit:
 
     def succeeded(self) -> None:
         """It answered as it should."""
-        self.pace.took()
+        self.pace.took(began=self._began())
         with self._lock:
             self._failures, self._closed_until = 0, 0.0
 
@@ -74,7 +80,9 @@ class Circuit:
                 self._closed_until = time.time() + PAUSE_SECONDS
 
     def pause(self, seconds: float) -> None:
-        """It asked for a pause (429), which counts for every call; longer ones only for the call that was told."""
-        self.pace.slow_down(seconds=min(seconds, LONGEST_PAUSE_SECONDS))
-        with self._lock:
-            self._closed_until = max(self._closed_until, time.time() + min(seconds, LONGEST_PAUSE_SECONDS))
+        """It refused this call and asked for a pause (429): see Pace. Nobody else waits longer than a minute for it."""
+        self.pace.slow_down(seconds=min(seconds, LONGEST_PAUSE_SECONDS), began=self._began())
+
+    def _began(self) -> float | None:
+        began: float | None = getattr(self._of_thread, "began", None)
+        return began

@@ -1,8 +1,11 @@
-"""How fast calls go out to one provider: as fast as they come, until it asks to slow down; then a little slower than it took them.
+"""How fast calls go out to one provider: as fast as it takes them, and a little slower than that once it has shown its limit.
 
-A provider's limit is learned and not set: the calls it took in the second before it refused several are the limit, whatever its plan.
-A refusal now and then is no limit: it teaches nothing, and only takes back what was tried beyond the limit since the last one. Many at
-once lower the pace (another process may share the limit); quiet time raises it, the longer the quieter, and in the end forgets it.
+A provider's limit is learned and not set, whatever its plan. Three calls refused one after the other, none taken between them, are a
+limit: the calls that it took in the second before are what it takes. A refusal between calls that are taken is none (a gateway's bad
+moment): it holds up nothing but its own call. Quiet time raises the pace, the longer the quieter, and in the end forgets it; a raise
+with which more is refused than before is taken back. A pace that fell steeply, which may be chance, grows back within seconds.
+Whoever did not call for a second begins slowly and doubles quickly: so a limit that is met for the first time costs few refusals, and
+a provider that comes back is not run over.
 """
 
 import math
@@ -10,20 +13,60 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 
+REFUSALS_IN_A_ROW, ROW_SECONDS = 3, 5.0
+# In which a provider counts: what began in the one before may still be counted with what begins now.
+WINDOW_SECONDS = 1.0
 MARGIN = 0.97
 SLOWER = 0.9
-FASTER = 0.05
-QUIET_SECONDS = 20.0
+# One lesson never slows a known pace down further than this, and what falls below this much of it may be chance.
+MOST_SLOWER, STEEP = 0.5, 0.8
+FASTER, QUIET_SECONDS = 0.05, 20.0
+GROW_BACK, GROW_BACK_SECONDS = 1.5, 2.0
 FORGOTTEN_AFTER_SECONDS = 600.0
-# The calls that were under way when a refusal came say nothing new.
-SAME_BURST_SECONDS = 1.5
 SLOWEST_PER_SECOND = 0.5
-# Fewer than these among the calls of a few seconds are a provider's bad moment and no limit.
-FEWEST_REFUSALS = 3
-SHARE_OF_A_LIMIT = 0.05
-SHARE_OF_A_LOWER_LIMIT = 0.15
-LOOK_BACK_SECONDS = 5.0
+# A raise is taken back where it more than doubles the share of refused calls, and by more than this.
+SHARE_OF_A_RAISE = 0.005
+# Where more than this is refused one by one, a little less may be the limit; that is tried once.
+SHARE_OF_A_LIMIT = 0.01
+# A pause up to here may be the rest of one second; who asks for a longer one means every call.
+LONGEST_OWN_PAUSE_SECONDS = 1.5
+# The pace of the first second, and how much faster than in the last second the next calls may come.
+FIRST_PER_SECOND, GROWTH = 150.0, 2.0
+
+
+@dataclass
+class _Level:
+    """How a pace has gone since it was set. Until `settled_at` the one before it still has its effects."""
+
+    began_at: float
+    settled_at: float
+    raised_by: float = 1.0
+    next_raise: float = FASTER
+    share_before: float = 0.0
+    calls: int = 0
+    refusals: int = 0
+
+    @property
+    def share(self) -> float:
+        return self.refusals / self.calls if self.calls else 0.0
+
+    @property
+    def is_worse(self) -> bool:
+        return self.raised_by > 1.0 and self.refusals > 1 and self.share > 2 * self.share_before + SHARE_OF_A_RAISE
+
+    @property
+    def is_too_high(self) -> bool:
+        return self.raised_by == 1.0 and self.refusals > 2 and self.share > SHARE_OF_A_LIMIT
+
+
+@dataclass(frozen=True)
+class _Lesson:
+    """A limit that was met by a call begun at `at`. Calls of the second before, whose answers come later, may raise the pace to `most`."""
+
+    at: float
+    most: float
 
 
 class Pace:
@@ -32,17 +75,32 @@ class Pace:
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._taken: deque[float] = deque(maxlen=10_000)
-        self._refused: deque[float] = deque(maxlen=1_000)
         self._per_second: float | None = None
-        self._next_at = 0.0
-        # When the pace was last changed, and by which factor it was raised since the last refusal.
-        self._changed_at, self._raised_by, self._step = 0.0, 1.0, FASTER
+        # What it was before it fell steeply, until it is there again or the fall is confirmed.
+        self._fell_from = 0.0
+        self._next_at, self._paused_until = 0.0, -math.inf
+        # Of the calls of late: when the taken ones were answered, when they began, when the refused ones began.
+        self._answered: deque[float] = deque()
+        self._taken: deque[float] = deque(maxlen=5_000)
+        self._refused: deque[float] = deque(maxlen=100)
+        self._last_taken = self._last_refused = -math.inf
+        self._level = _Level(-math.inf, -math.inf)
+        self._lesson: _Lesson | None = None
 
     @property
     def per_second(self) -> float | None:
-        """Calls a second, or None where nothing limits them."""
+        """Calls a second, or None where no limit is known."""
         return self._per_second
+
+    @property
+    def now(self) -> float:
+        """The moment, by the clock of this pace."""
+        return self._clock()
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether nothing may begin now, not even what was given this moment."""
+        return self._clock() < self._paused_until
 
     def reserve(self, *, longest: float = math.inf) -> float:
         """The seconds until the next free moment, which is taken only if it comes within `longest`.
@@ -52,53 +110,87 @@ class Pace:
         with self._lock:
             now = self._clock()
             self._recover(now)
-            if self._per_second is None:
-                return 0.0
             begins = max(now, self._next_at)
             if begins - now <= longest:
-                self._next_at = begins + 1 / self._per_second
+                self._next_at = begins + 1 / self._rate(now)
             return begins - now
 
-    def took(self) -> None:
-        """The provider took a call."""
-        with self._lock:
-            self._taken.append(self._clock())
-
-    def slow_down(self, *, seconds: float) -> None:
-        """It took no more: nothing begins for `seconds`, and if this is a limit, calls go on slower."""
+    def took(self, *, began: float | None = None) -> None:
+        """The provider took a call that began at this moment (by the same clock; None: now)."""
         with self._lock:
             now = self._clock()
-            self._refused.append(now)
-            self._next_at = max(self._next_at, now + seconds)
-            if self._per_second is None:
-                if self._is_limit(now, seconds=1.0, share=SHARE_OF_A_LIMIT):
-                    self._set(MARGIN * self._count(self._taken, now, seconds=1.0), now)
-            elif now - self._changed_at >= SAME_BURST_SECONDS:
-                self._go_slower(self._per_second, now)
+            began = now if began is None else began
+            self._answered.append(now)
+            self._taken.append(began)
+            self._last_taken = max(self._last_taken, began)
+            self._level.calls += 1
+            if self._per_second and self._lesson and self._lesson.at - 1.0 < began <= self._lesson.at:
+                self._per_second = max(self._per_second, min(self._lesson.most, MARGIN * self._taken_in_the_second_to(self._lesson.at)))
 
-    def _go_slower(self, per_second: float, now: float) -> None:
-        if self._raised_by > 1.0:
-            self._set(per_second / self._raised_by, now)
-        elif self._is_limit(now, seconds=min(LOOK_BACK_SECONDS, now - self._changed_at - SAME_BURST_SECONDS), share=SHARE_OF_A_LOWER_LIMIT):
-            self._set(per_second * SLOWER, now)
+    def slow_down(self, *, seconds: float, began: float | None = None) -> None:
+        """It refused a call and asked for a pause, which everybody makes where this is its limit; then calls go on slower."""
+        with self._lock:
+            now = self._clock()
+            began = now if began is None else began
+            self._refused.append(began)
+            self._last_refused = now
+            self._level.calls, self._level.refusals = self._level.calls + 1, self._level.refusals + 1
+            row = [moment for moment in self._refused if moment > max(self._last_taken, began - ROW_SECONDS)]
+            if len(row) >= REFUSALS_IN_A_ROW or seconds > LONGEST_OWN_PAUSE_SECONDS:
+                self._pause(now, seconds)
+            news = [moment for moment in row if moment > self._level.settled_at]
+            if len(news) >= REFUSALS_IN_A_ROW:
+                self._learn(min(news), now)
+            elif news and self._per_second and self._level.is_worse:
+                self._set(self._per_second / self._level.raised_by, now)
+            elif news and self._per_second and self._level.is_too_high:
+                self._change(MARGIN, now)
+
+    def _pause(self, now: float, seconds: float) -> None:
+        self._next_at = max(self._next_at, now + seconds)
+        self._paused_until = max(self._paused_until, now + seconds)
+
+    def _learn(self, at: float, now: float) -> None:
+        taken, before = MARGIN * self._taken_in_the_second_to(at), self._per_second
+        if before is None:
+            most, fell_from = math.inf, 0.0
+            self._set(taken, now)
+        else:
+            raised = self._level.raised_by > 1.0
+            most, fell_from = (before / self._level.raised_by, 0.0) if raised else (SLOWER * before, max(self._fell_from, before))
+            self._set(max(MOST_SLOWER * before, min(taken, most)), now)
+        self._lesson = _Lesson(at, most)
+        self._fell_from = fell_from if self._per_second and self._per_second < STEEP * fell_from else 0.0
 
     def _set(self, per_second: float, now: float) -> None:
         self._per_second = max(SLOWEST_PER_SECOND, per_second)
-        self._changed_at, self._raised_by, self._step = now, 1.0, FASTER
+        self._level = _Level(now, self._settles_at(now))
 
     def _recover(self, now: float) -> None:
-        if self._per_second is None or not self._refused:
+        if self._per_second is None:
             return
-        if now - self._refused[-1] > FORGOTTEN_AFTER_SECONDS:
-            self._per_second = None
-        elif now - max(self._changed_at, self._refused[-1]) > QUIET_SECONDS:
-            self._per_second *= 1 + self._step
-            self._raised_by *= 1 + self._step
-            self._changed_at, self._step = now, 2 * self._step
+        quiet, level = now - self._level.began_at, self._level
+        if now - self._last_refused > FORGOTTEN_AFTER_SECONDS:
+            self._per_second, self._fell_from = None, 0.0
+        elif self._per_second < self._fell_from and quiet > GROW_BACK_SECONDS:
+            self._change(min(GROW_BACK, self._fell_from / self._per_second), now)
+        elif quiet > QUIET_SECONDS:
+            # It was lowered, and no less is refused for it: that was no limit.
+            undone = level.raised_by if level.raised_by < 1.0 and level.share > level.share_before / 2 else 1.0
+            self._change((1 + level.next_raise) / undone, now, then=2 * level.next_raise)
 
-    def _is_limit(self, now: float, *, seconds: float, share: float) -> bool:
-        refused, taken = (self._count(moments, now, seconds=seconds) for moments in (self._refused, self._taken))
-        return refused >= FEWEST_REFUSALS and refused >= share * (refused + taken)
+    def _change(self, factor: float, now: float, *, then: float = FASTER) -> None:
+        self._per_second = max(SLOWEST_PER_SECOND, (self._per_second or 0.0) * factor)
+        self._level = _Level(now, self._settles_at(now), raised_by=factor, next_raise=then, share_before=self._level.share)
 
-    def _count(self, moments: "deque[float]", now: float, *, seconds: float) -> int:
-        return sum(1 for moment in moments if now - moment < seconds)
+    def _settles_at(self, now: float) -> float:
+        return max(now, self._next_at) + WINDOW_SECONDS
+
+    def _rate(self, now: float) -> float:
+        while self._answered and now - self._answered[0] >= 1.0:
+            self._answered.popleft()
+        grown = FIRST_PER_SECOND + GROWTH * len(self._answered)
+        return grown if self._per_second is None else min(self._per_second, grown)
+
+    def _taken_in_the_second_to(self, moment: float) -> int:
+        return sum(1 for began in self._taken if moment - 1.0 < began <= moment)

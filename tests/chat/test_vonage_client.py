@@ -57,7 +57,7 @@ def test_a_silent_vonage_is_waited_for_as_long_as_we_said(vonage: VonageTwin) ->
     vonage.faults.set("vonage.list_users", {"fault": "hang"})
     began = time.monotonic()
     assert refused("GET", "/v1/users").code == "timeout"
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < 5
 
 
 def test_all_waits_of_one_call_are_shorter_than_the_lease() -> None:
