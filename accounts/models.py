@@ -17,6 +17,11 @@ from rest_framework_api_key.models import AbstractAPIKey, APIKeyManager
 AGENTS_GROUP = "Agents"
 
 
+def shop_language() -> str:
+    """What a new person reads until they choose."""
+    return settings.LANGUAGE_CODE
+
+
 def new_user_id() -> str:
     """An id of ours in Vonage's shape."""
     return f"USR-{uuid.uuid4()}"
@@ -53,8 +58,14 @@ class User(AbstractUser):
         default=False,
         help_text=_("With a phone number (+46 70 …), an agent on duty is told by SMS of customers who wait, and gets their calls."),
     )
-    language = models.CharField(_("language"), max_length=10, choices=settings.LANGUAGES, default=settings.LANGUAGE_CODE)
-    time_zone = models.CharField(_("time zone"), max_length=64, default=settings.TIME_ZONE, validators=[check_time_zone])
+    language = models.CharField(_("language"), max_length=10, choices=settings.LANGUAGES, default=shop_language)
+    time_zone = models.CharField(
+        _("time zone"),
+        max_length=64,
+        blank=True,
+        validators=[check_time_zone],
+        help_text=_("Such as Europe/Berlin. Empty until the person's own page tells; meanwhile the shop's counts."),
+    )
 
     class Meta(AbstractUser.Meta):
         swappable = "AUTH_USER_MODEL"

@@ -7,13 +7,16 @@ import asyncio
 import json
 import logging
 from collections.abc import Coroutine
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 from urllib.parse import parse_qs
 
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.db import Error as DatabaseError
+from django.utils.translation import gettext as _
 
+from accounts import languages
 from accounts.models import User
 from chat import access, conversations, page, shapes
 from chat.hub import INBOX, Hint, Listener, hub
@@ -93,7 +96,7 @@ class Frames(AsyncWebsocketConsumer):
             # It was closed out, and wrote before it heard so.
             return
         if text_data is None or len(text_data) > LONGEST_FRAME:
-            await self.refuse("too_long", "A frame is text of at most 64 kB.")
+            await self.refuse("too_long", _("A frame is text of at most 64 kB."))
             return
         try:
             frame = json.loads(text_data)
@@ -102,9 +105,14 @@ class Frames(AsyncWebsocketConsumer):
         kind = frame.get("type") if isinstance(frame, dict) else None
         method = getattr(self, f"on_{kind}", None) if isinstance(kind, str) and kind.isidentifier() else None
         if method is None:
-            await self.refuse("bad_frame", "We don't know this frame.")
+            await self.refuse("bad_frame", _("We don't know this frame."))
             return
-        await method(frame)
+        with self.in_their_language():
+            await method(frame)
+
+    def in_their_language(self) -> AbstractContextManager[None]:
+        """Whoever is at the other end reads what we refuse, and why."""
+        return nullcontext()
 
     async def on_ping(self, frame: dict[str, Any]) -> None:
         """Keep the line open."""
@@ -142,6 +150,10 @@ class ConversationConsumer(Frames):
         await self._pump()
         await self.tell("live", sequence=self.last, members=await self._members())
 
+    def in_their_language(self) -> AbstractContextManager[None]:
+        """The party's own."""
+        return languages.as_read_by(self.me.user)
+
     async def on_send(self, frame: dict[str, Any]) -> None:
         """Store a message and acknowledge it; the same rule as the API's."""
         key = frame.get("client_key")
@@ -152,7 +164,7 @@ class ConversationConsumer(Frames):
             return
         body = _message_body(frame.get("event"))
         if body is None:
-            await self.refuse("bad_type", "Send an event of type message with a body of message_type text.", client_key=key)
+            await self.refuse("bad_type", _("Send an event of type message with a body of message_type text."), client_key=key)
             return
         try:
             stored = await self._send(body, key, _number(frame.get("vonage_after")))

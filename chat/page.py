@@ -39,7 +39,7 @@ def conversation_page(request: HttpRequest, party: Party, number: int) -> Contex
         "has_older": bool(newest and newest[0].sequence > 1),
         "orders": found,
         "order_id": number,
-        "urls": _urls(request, party),
+        "urls": _urls(request, party, number),
         "csrf": get_token(request),
         "limits": {"text": conversations.LONGEST_TEXT},
         "transport": settings.CHAT_TRANSPORT,
@@ -102,7 +102,7 @@ def _latest_orders(found: list[Conversation]) -> dict[int, folds.Fold]:
     return latest
 
 
-def _urls(request: HttpRequest, party: Party) -> dict[str, str]:
+def _urls(request: HttpRequest, party: Party, number: int) -> dict[str, str]:
     public_id = party.conversation.public_id
     speaker = f"?as={party.user.username}"
     urls = {
@@ -112,6 +112,7 @@ def _urls(request: HttpRequest, party: Party) -> dict[str, str]:
         "socket": f"/ws/conversations/{public_id}/{speaker}",
         "self": request.path,
         "inbox": reverse("inbox"),
+        "language": reverse("chat-language", args=[party.user.username, public_id, number]),
     }
     if party.role == "customer":
         urls["present"] = reverse("api:conversation-present", args=[public_id]) + speaker

@@ -9,6 +9,7 @@ from chat.phones import webhooks as phone_webhooks
 urlpatterns = [
     path("inbox/", views.inbox, name="inbox"),
     path("chat/<str:username>/<str:conversation_id>/<int:order_id>", views.conversation, name="chat"),
+    path("chat/<str:username>/<str:conversation_id>/<int:order_id>/language", views.choose_language, name="chat-language"),
     path("webhooks/rtc", webhooks.rtc, name="rtc-webhook"),
     path("webhooks/rtc/<str:secret>", webhooks.rtc),
     # The original guide's name of the same.

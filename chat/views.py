@@ -5,15 +5,15 @@ from urllib.parse import urlencode
 
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils import timezone
+from django.views import i18n
 from django.views.decorators.cache import never_cache
 from django.views.decorators.gzip import gzip_page
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts.middleware import zone_of
+from accounts import languages
 from accounts.models import User
 from chat import conversations, links, page
 from chat.access import NoAccessError, Party, party
@@ -42,9 +42,23 @@ def conversation(request: HttpRequest, username: str, conversation_id: str, orde
     me = _party(request, username, conversation_id)
     if me is None:
         return _turned_away(request)
-    # A customer comes by a link, without a log-in: the page's times are still theirs.
-    with timezone.override(zone_of(me.user)):
-        return _answer(request, me, order_id)
+    # A customer comes by a link, without a log-in: language and times are still theirs.
+    with languages.as_read_by(me.user):
+        response = _answer(request, me, order_id)
+    response.headers["Content-Language"] = me.user.language
+    return response
+
+
+@never_cache
+@require_POST
+def choose_language(request: HttpRequest, username: str, conversation_id: str, order_id: int) -> HttpResponseBase:
+    """Keep the language or time zone that this page's reader chose, and go back to the page."""
+    me = _party(request, username, conversation_id)
+    if me is None:
+        return _turned_away(request)
+    languages.choose(me.user, request.POST)
+    # Into a cookie as well, for the pages that know nobody.
+    return i18n.set_language(request)
 
 
 @never_cache
@@ -76,7 +90,7 @@ def _turned_away(request: HttpRequest) -> HttpResponse:
 
 
 def _answer(request: HttpRequest, me: Party, order_id: int) -> HttpResponse:
-    context = page.conversation_page(request, me, order_id)
+    context = page.conversation_page(request, me, order_id) | {"reader": me.user}
     # A link may be opened before the worker told its order; any other order that is not told here is somebody else's.
     if not context["order"] and me.role == "customer" and not links.names(request.GET.get("key", ""), me.conversation, order_id):
         return _turned_away(request)

@@ -105,7 +105,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "accounts.middleware.own_time_zone",
+    "accounts.middleware.own_language_and_time",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -197,8 +197,12 @@ CONTENT_SECURITY_POLICY = {
 }
 
 # --- Languages and times -----------------------------------------------------------------------------------------------
-LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English")), ("zh-hans", _("Simplified Chinese"))]
+# What new customers are written in, and strangers whose browser asks for neither.
+LANGUAGE_CODE = env.choice("SHOP_LANGUAGE", options=tuple(code for code, _name in LANGUAGES))
+LANGUAGE_COOKIE_NAME = "ordersupport_language"
+LANGUAGE_COOKIE_AGE = 365 * 24 * 3600
+LANGUAGE_COOKIE_SECURE, LANGUAGE_COOKIE_HTTPONLY, LANGUAGE_COOKIE_SAMESITE = IS_HTTPS, True, "Lax"
 # Ours stand before those of Django and its packages, so that one word is one word everywhere.
 LOCALE_PATHS = [BASE_DIR / app / "locale" for app in ("ordersupport", "orders", "chat", "accounts")]
 TIME_ZONE = env.text("TIME_ZONE", default="UTC")

@@ -22,7 +22,7 @@ class CustomerSerializer(serializers.ModelSerializer[User]):
 
     id = serializers.CharField(source="public_id", read_only=True)
     username = UsernameField(max_length=150, validators=[UnicodeUsernameValidator()])
-    time_zone = serializers.CharField(max_length=64, required=False, validators=[check_time_zone])
+    time_zone = serializers.CharField(max_length=64, required=False, allow_blank=True, validators=[check_time_zone])
 
     class Meta:
         model = User

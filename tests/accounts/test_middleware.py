@@ -5,7 +5,7 @@ from collections.abc import Callable
 from django.test import Client
 from django.utils import timezone
 
-from accounts.middleware import zone_of
+from accounts.languages import zone_of
 from accounts.models import User
 from chat import conversations, links
 from chat.coordinator import drain

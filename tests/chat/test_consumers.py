@@ -509,3 +509,12 @@ async def test_staff_without_the_agents_permission_have_no_inbox(db: None) -> No
         return browser
 
     assert await refused("/ws/inbox/", await intern()) == 4403
+
+
+@browser_test
+async def test_a_refusal_is_said_in_the_partys_language(conversation: Conversation, alices: Client) -> None:
+    await User.objects.filter(username="alice").aupdate(language="zh-hans")
+    async with Socket(path(conversation), alices) as socket:
+        await socket.until("live")
+        await socket.send(message(""))
+        assert (await socket.until("error"))["detail"] == "请先写消息。"

@@ -28,8 +28,8 @@ export async function request(url, { body, csrf } = {}) {
     throw new Refusal({ lost: true });
   };
   const response = await fetch(url, {
-    cache: "no-store", signal: AbortSignal.timeout?.(PATIENCE_MS),
-    ...(body && { method: "POST", body: JSON.stringify(body), headers: { "Content-Type": "application/json", "X-CSRFToken": csrf } }),
+    cache: "no-store", signal: AbortSignal.timeout?.(PATIENCE_MS), ...(body && { method: "POST", body: JSON.stringify(body) }),
+    headers: { "Accept-Language": document.documentElement.lang, ...(body && { "Content-Type": "application/json", "X-CSRFToken": csrf }) },
   }).catch(lost);
   const { ok, status } = response;
   if (ok) return status === 204 ? null : response.json().catch(lost);
