@@ -1,135 +1,46 @@
 """The sockets: a live conversation, and the live inbox (frames: docs/chat-protocol.md).
 
-A socket only hints; what it sends is read from the database after its last number, so nothing is lost, doubled or out of order.
+A socket only hints. An event that this process stored comes with the hint and is passed on if it is the next one; in every other case
+the database is read after the socket's last number. So nothing is lost, doubled or out of order.
 """
 
 import asyncio
 import json
-import logging
-from collections.abc import Coroutine
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Any
-from urllib.parse import parse_qs
 
 from channels.db import database_sync_to_async
-from channels.generic.websocket import AsyncWebsocketConsumer
-from django.db import Error as DatabaseError
+from django.db import transaction
 from django.utils.translation import gettext as _
 
-from accounts import languages
+from accounts import languages, sessions
 from accounts.models import User
-from chat import access, conversations, page, shapes
-from chat.hub import INBOX, Hint, Listener, hub
+from chat import access, conversations, page, record, shapes
+from chat.frames import ENDED, NOT_YOURS, STALE_SECONDS, Frames
+from chat.gathering import Gathering
+from chat.hub import INBOX, Hint, hub
 from chat.models import Conversation, Member
 
-logger = logging.getLogger(__name__)
+# A socket that takes nothing at the moment keeps so many events in hand, and reads the rest from the database when it does.
+MOST_NEWS = 20
+TYPING_SECONDS = 1.0
+INBOX_SECONDS = 0.3
 
-LONGEST_FRAME = 64_000
-NOT_YOURS = 4403
-RESTART = 1012
+Mark = tuple[Member, int]
 
 
-class Frames(AsyncWebsocketConsumer):
-    """JSON in, JSON out, one room to listen to."""
+def _see(marks: Sequence[Mark]) -> list[bool | Exception]:
+    with transaction.atomic():
+        return [conversations.see(member, sequence) for member, sequence in marks]
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.room = ""
-        self.listener: Listener | None = None
-        self.tasks: set[asyncio.Task[None]] = set()
 
-    async def __call__(self, *args: Any) -> None:
-        """Live as long as the socket; however that ends, nobody is left in the hub."""
-        try:
-            await super().__call__(*args)
-        finally:
-            self._stop_listening()
-
-    async def dispatch(self, message: dict[str, Any]) -> None:
-        """Without a database the socket closes; its page comes back, catches up and sends again."""
-        try:
-            await super().dispatch(message)
-        except DatabaseError as error:
-            logger.warning("a socket is closed: the database failed with %s", type(error).__name__)
-            await self.close(RESTART)
-
-    async def listen(self, room: str, listener: Listener) -> None:
-        """Hear the room's hints from now on."""
-        self.room, self.listener = room, listener
-        hub.join(room, listener)
-
-    def begin(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run `work` beside the socket; kept until it ends, as the event loop itself keeps no hold of it."""
-        task = asyncio.get_running_loop().create_task(work)
-        self.tasks.add(task)
-        task.add_done_callback(self._ended)
-
-    def _ended(self, task: "asyncio.Task[None]") -> None:
-        self.tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()):
-            # The page reconnects and catches up; a socket that only looks alive would be worse.
-            logger.warning("a socket is closed: its work ended with %s", type(error).__name__)
-            self.begin(self.close(RESTART))
-
-    async def disconnect(self, code: int) -> None:
-        """Stop listening."""
-        self._stop_listening()
-        for task in self.tasks:
-            task.cancel()
-
-    def _stop_listening(self) -> None:
-        if self.listener:
-            hub.leave(self.room, self.listener)
-            self.listener = None
-
-    async def tell(self, kind: str, **content: Any) -> None:
-        """Send one frame."""
-        await self.send(text_data=json.dumps({"type": kind, **content}, ensure_ascii=False))
-
-    async def refuse(self, code: str, detail: str, *, client_key: object = None, retry: bool = False) -> None:
-        """Answer a frame that can't be taken."""
-        await self.tell("error", client_key=client_key, code=code, detail=detail, retry=retry)
-
-    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
-        """Hand a frame to the method named for its type (`on_send`, …)."""
-        if not self.listener:
-            # It was closed out, and wrote before it heard so.
-            return
-        if text_data is None or len(text_data) > LONGEST_FRAME:
-            await self.refuse("too_long", _("A frame is text of at most 64 kB."))
-            return
-        try:
-            frame = json.loads(text_data)
-        except (ValueError, RecursionError):
-            frame = None
-        kind = frame.get("type") if isinstance(frame, dict) else None
-        method = getattr(self, f"on_{kind}", None) if isinstance(kind, str) and kind.isidentifier() else None
-        if method is None:
-            await self.refuse("bad_frame", _("We don't know this frame."))
-            return
-        with self.in_their_language():
-            await method(frame)
-
-    def in_their_language(self) -> AbstractContextManager[None]:
-        """Whoever is at the other end reads what we refuse, and why."""
-        return nullcontext()
-
-    async def on_ping(self, frame: dict[str, Any]) -> None:
-        """Keep the line open."""
-        await self.tell("pong")
-
-    @property
-    def _query(self) -> dict[str, str]:
-        return {name: values[0] for name, values in parse_qs(self.scope["query_string"].decode(errors="replace")).items()}
-
-    @property
-    def _user(self) -> User | None:
-        user = self.scope.get("user")
-        return user if isinstance(user, User) else None
+_sends: Gathering[record.Draft, record.Stored] = Gathering(record.store)
+_marks: Gathering[Mark, bool] = Gathering(_see)
 
 
 class ConversationConsumer(Frames):
-    """One party's live view of one conversation."""
+    """One party's live view of one conversation. `last`: the number of the last event that was sent to it."""
 
     me: Member
 
@@ -141,14 +52,20 @@ class ConversationConsumer(Frames):
         except access.NoAccessError:
             await self.close(NOT_YOURS)
             return
-        after = self._query.get("after", "0")
-        # A number that we never gave counts as the last one, or nothing new would ever be sent.
-        self.last = min(int(after), self.me.conversation.sequence) if after.isdecimal() and len(after) < 16 else 0
-        self._pumping = False
-        self._again = False
+        self._news: list[Hint] = []
+        self._whispers: dict[tuple[str, str], Hint] = {}
+        self._is_behind = self._is_telling = True
+        self._checked_at, self._typed_at = self._now(), 0.0
+        after = self.query.get("after", "0")
+        wanted = int(after) if after.isdecimal() and len(after) < 16 else 0
+        self.last = min(wanted, self.me.conversation.sequence)
         await self.listen(self.me.conversation.public_id, self._hear)
-        await self._pump()
+        if wanted > self.last:
+            with self.in_their_language():
+                await self.refuse_the_future()
+        await self._catch_up()
         await self.tell("live", sequence=self.last, members=await self._members())
+        await self._tell_news()
 
     def in_their_language(self) -> AbstractContextManager[None]:
         """The party's own."""
@@ -157,32 +74,41 @@ class ConversationConsumer(Frames):
     async def on_send(self, frame: dict[str, Any]) -> None:
         """Store a message and acknowledge it; the same rule as the API's."""
         key = frame.get("client_key")
+        key = key if isinstance(key, str) else ""
+        body = _message_body(frame.get("event"))
         try:
             conversations.check_key(key)
+            if body is None:
+                raise conversations.RefusedError(_("Send an event of type message with a body of message_type text."), code="bad_type")
+            more = {"about": body.get("about"), "vonage_after": _number(frame.get("vonage_after"))}
+            draft = conversations.message(self.me, body.get("text", ""), key=key, **more)
+            if not await self._may_stay():
+                return
+            stored = await _sends.put(draft)
         except conversations.RefusedError as refused:
-            await self.refuse(refused.code, str(refused))
+            named = None if refused.code == "bad_key" else key
+            after = {"after_seconds": refused.after_seconds} if refused.after_seconds else {}
+            await self.refuse(refused.code, str(refused), client_key=named, retry=refused.retry, **after)
             return
-        body = _message_body(frame.get("event"))
-        if body is None:
-            await self.refuse("bad_type", _("Send an event of type message with a body of message_type text."), client_key=key)
-            return
-        try:
-            stored = await self._send(body, key, _number(frame.get("vonage_after")))
-        except conversations.RefusedError as refused:
-            await self.refuse(refused.code, str(refused), client_key=key, retry=refused.retry)
-            return
-        await self.tell("ack", client_key=key, event=stored)
+        await self.send(f'{{"type": "ack", "client_key": {json.dumps(key)}, "event": {stored.text}}}')
 
     async def on_typing(self, frame: dict[str, Any]) -> None:
-        """Tell the others; nothing is stored."""
-        hint = Hint(kind="typing", member=self.me.public_id, name=self.me.user.display_name)
-        hub.publish(self.me.conversation.public_id, hint)
+        """Tell the others, once in a second; nothing is stored."""
+        if self._now() - self._typed_at >= TYPING_SECONDS and await self._may_stay():
+            self._typed_at = self._now()
+            hint = Hint(kind="typing", member=self.me.public_id, name=self.me.user.display_name)
+            hub.publish(self.me.conversation.public_id, hint)
 
     async def on_seen(self, frame: dict[str, Any]) -> None:
         """Move this party's mark forward."""
         sequence = _number(frame.get("sequence"))
-        if sequence is not None:
-            await self._see(sequence)
+        if sequence is None or not await self._may_stay():
+            return
+        if sequence > self.last:
+            await self._refresh()
+            if sequence > self.me.conversation.sequence:
+                await self.refuse_the_future()
+        await _marks.put((self.me, sequence))
 
     async def on_about(self, frame: dict[str, Any]) -> None:
         """Which order this party's next message through Vonage is about."""
@@ -192,41 +118,79 @@ class ConversationConsumer(Frames):
         """A person is at the page: they moved, touched or typed, which no scanner of mails does."""
         await self._arrive()
 
+    async def refuse_the_future(self) -> None:
+        """A number that we never gave; the last one is taken instead, or nothing new would ever be heard of."""
+        await self.refuse("future_sequence", _("The conversation has no event of this number yet."))
+
     def _hear(self, hint: Hint) -> None:
-        """Called on the event loop for each hint of the room."""
-        self.begin(self._react(hint))
+        """Called on the event loop for each hint of the room. However slow the socket is, little of it is kept."""
+        if hint["kind"] != "events":
+            if hint["member"] != self.me.public_id:
+                self._whispers[str(hint["kind"]), str(hint["member"])] = hint
+        elif len(self._news) < MOST_NEWS:
+            self._news.append(hint)
+        else:
+            self._news, self._is_behind = [], True
+        if not self._is_telling:
+            self._is_telling = True
+            self.begin(self._tell_news())
 
-    async def _react(self, hint: Hint) -> None:
-        if hint["kind"] == "events":
-            await self._pump()
-        elif hint["member"] != self.me.public_id:
-            kind = str(hint["kind"])
-            more = {"name": hint["name"]} if kind == "typing" else {"sequence": hint["sequence"]}
-            await self.tell(kind, **{"from": hint["member"]}, **more)
-
-    async def _pump(self) -> None:
-        """Send everything after our last number; one pump at a time, and once more if a hint came meanwhile."""
-        if self._pumping:
-            self._again = True
-            return
-        self._pumping = True
+    async def _tell_news(self) -> None:
+        """Send what there is to tell; one at a time, so that nothing overtakes."""
         try:
-            while True:
-                self._again = False
-                while events := await self._events_after(self.last):
-                    self.last = events[-1]["id"]
-                    await self.tell("events", events=events)
-                if not self._again:
-                    return
+            while (self._news or self._whispers or self._is_behind) and await self._may_stay():
+                await self._tell_events()
+                if self._is_behind:
+                    await self._catch_up()
+                await self._tell_whispers()
         finally:
-            self._pumping = False
+            self._is_telling = False
+
+    async def _tell_events(self) -> None:
+        news, self._news = self._news, []
+        texts = []
+        for hint in news:
+            sequence = hint["sequence"]
+            if isinstance(sequence, int) and sequence > self.last:
+                if sequence != self.last + 1 or hint.event is None:
+                    self._is_behind = True
+                    break
+                self.last = sequence
+                texts.append(hint.event)
+        if texts:
+            await self.send(f'{{"type": "events", "events": [{", ".join(texts)}]}}')
+
+    async def _tell_whispers(self) -> None:
+        whispers, self._whispers = self._whispers, {}
+        for (kind, member), hint in whispers.items():
+            more = {"name": hint["name"]} if kind == "typing" else {"sequence": hint["sequence"]}
+            await self.tell(kind, **{"from": member}, **more)
+
+    async def _catch_up(self) -> None:
+        """Send everything after our last number."""
+        self._is_behind = False
+        while events := await self._events_after(self.last):
+            self.last = events[-1]["id"]
+            await self.tell("events", events=events)
+
+    async def _may_stay(self) -> bool:
+        """Whether whoever came in still may be here; looked after at most every STALE_SECONDS, and only where something goes in or out."""
+        if self._now() - self._checked_at > STALE_SECONDS:
+            self._checked_at = self._now()
+            try:
+                await self._enter()
+            except access.NoAccessError:
+                await self.end(ENDED)
+        return self.listener is not None
+
+    def _now(self) -> float:
+        return asyncio.get_running_loop().time()
 
     @database_sync_to_async
     def _enter(self) -> Member:
-        conversation_id = self.scope["url_route"]["kwargs"]["conversation_id"]
-        username = self._query.get("as", "")
-        me = access.party(conversation_id=conversation_id, username=username, user=self._user, session=self.scope.get("session"))
-        return me.member()
+        session, user = sessions.read(self.session_key)
+        conversation_id, username = self.scope["url_route"]["kwargs"]["conversation_id"], self.query.get("as", "")
+        return access.party(conversation_id=conversation_id, username=username, user=user, session=session).member()
 
     @database_sync_to_async
     def _events_after(self, sequence: int) -> list[shapes.Shape]:
@@ -238,10 +202,8 @@ class ConversationConsumer(Frames):
         return shapes.members(self.me.conversation)
 
     @database_sync_to_async
-    def _send(self, body: dict[str, Any], key: str, vonage_after: int | None) -> shapes.Shape:
-        text, about = body.get("text", ""), body.get("about")
-        event = conversations.send_text(self.me, text, key=key, about=about, vonage_after=vonage_after)
-        return shapes.event(event, self.me.conversation)
+    def _refresh(self) -> None:
+        self.me.conversation.refresh_from_db(fields=["sequence"])
 
     @database_sync_to_async
     def _announce(self, order: int | None) -> None:
@@ -251,18 +213,15 @@ class ConversationConsumer(Frames):
     def _arrive(self) -> None:
         conversations.arrive(self.me)
 
-    @database_sync_to_async
-    def _see(self, sequence: int) -> None:
-        self.me.conversation.refresh_from_db(fields=["sequence"])
-        conversations.see(self.me, sequence)
-
 
 class InboxConsumer(Frames):
-    """The inbox's rows, each as soon as it changes."""
+    """The inbox's rows, each as soon as it changes; where much changes, in bundles."""
 
     async def connect(self) -> None:
         """Agents only."""
         await self.accept()
+        self._changed: set[str] = set()
+        self._is_telling = False
         if not await self._may_enter():
             await self.close(NOT_YOURS)
             return
@@ -270,20 +229,39 @@ class InboxConsumer(Frames):
         await self.tell("live")
 
     def _hear(self, hint: Hint) -> None:
-        self.begin(self._react(str(hint["conversation"])))
+        self._changed.add(str(hint["conversation"]))
+        if not self._is_telling:
+            self._is_telling = True
+            self.begin(self._tell_rows())
 
-    async def _react(self, conversation_id: str) -> None:
-        for row in await self._rows(conversation_id):
-            await self.tell("conversation", conversation=row)
+    async def _tell_rows(self) -> None:
+        try:
+            while self._changed:
+                changed, self._changed = self._changed, set()
+                rows = await self._rows(changed)
+                if rows is None:
+                    await self.end(ENDED)
+                    return
+                for row in rows:
+                    await self.tell("conversation", conversation=row)
+                await asyncio.sleep(INBOX_SECONDS)
+        finally:
+            self._is_telling = False
 
     @database_sync_to_async
     def _may_enter(self) -> bool:
-        return self._user is not None and self._user.is_agent
+        return self._agent() is not None
 
     @database_sync_to_async
-    def _rows(self, conversation_id: str) -> list[shapes.Shape]:
-        found = Conversation.objects.select_related("customer").filter(public_id=conversation_id)
-        return page.inbox_rows(found, self._user) if self._user else []
+    def _rows(self, conversation_ids: set[str]) -> list[shapes.Shape] | None:
+        """None where nobody may see them any more."""
+        agent = self._agent()
+        found = Conversation.objects.select_related("customer").filter(public_id__in=conversation_ids)
+        return page.inbox_rows(found, agent) if agent else None
+
+    def _agent(self) -> User | None:
+        _session, user = sessions.read(self.session_key)
+        return user if user and user.is_active and user.is_agent else None
 
 
 def _number(value: object) -> int | None:

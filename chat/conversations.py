@@ -4,34 +4,27 @@ Vonage ended In-App Messaging on 2026-04-30, so the tables here are the record; 
 """
 
 import uuid
+from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.utils import timezone
-from django.utils.translation import gettext as _
 
 from accounts.models import User
-from chat import backends, metrics
-from chat.hub import INBOX, Hint, hub
-from chat.models import JSON, Conversation, Event, Member, MirroredEvent
-from chat.phones import waiting
+from chat import record
+from chat.hub import Hint, hub
 
-LONGEST_TEXT = 8000
-LONGEST_KEY = 64
-HIGHEST_NUMBER = 2**53 - 1  # JavaScript counts no further
-# The client key of a message that came by Vonage's webhook is this and its number there.
-FROM_VONAGE = "vonage:"
+# The doors know this module alone.
+from chat.messages import HIGHEST_NUMBER as HIGHEST_NUMBER
+from chat.messages import LONGEST_KEY as LONGEST_KEY
+from chat.messages import LONGEST_TEXT as LONGEST_TEXT
+from chat.messages import RefusedError as RefusedError
+from chat.messages import check_about, check_text
+from chat.messages import check_key as check_key
+from chat.models import JSON, Conversation, Event, Member
+from chat.phones import waiting
+from chat.record import FROM_VONAGE as FROM_VONAGE
+
 PAGE = 50
 LONGEST_PAGE = 200
-
-
-class RefusedError(Exception):
-    """A message that can't be taken: `code` for programs, the text for people, `field` for forms."""
-
-    def __init__(self, message: str, *, code: str, field: str = "body.text", retry: bool = False) -> None:
-        super().__init__(message)
-        self.code = code
-        self.field = field
-        self.retry = retry
 
 
 def open_for(customer: User) -> Conversation:
@@ -71,84 +64,46 @@ def add_event(
     sender: Member | None = None,
     key: str | None = None,
     provider_id: str | None = None,
-    vonage_after: int | None = None,
 ) -> Event:
     """Store one event under the conversation's next number; with a `key` that the sender used before, answer the stored one.
 
-    Numbers are gap-free because they are given inside the transaction, under a lock on the conversation's row.
     `provider_id`: the event came from Vonage under this id; all others are copied there, where Vonage is configured.
-    `vonage_after`: the sender's browser may have sent it there itself, when our last event had this number; if its webhook was faster
-    than the browser, what came of that is the answer.
     Raises RefusedError (`key_reused`) where the key stands for another event.
     """
-    with transaction.atomic():
-        locked = Conversation.objects.select_for_update().get(pk=conversation.pk)
-        stored = locked.events.filter(from_member=sender, client_key=key).first() if key else None
-        stored = stored or _came_back(locked, sender, body, key=key, after=vonage_after)
-        if stored:
-            return _same(stored, kind, body)
-        now = timezone.now()
-        event = Event.objects.create(
-            conversation=locked,
-            sequence=locked.sequence + 1,
-            type=kind,
-            from_member=sender,
-            body=body,
-            client_key=key,
-            provider_id=provider_id,
-            created_at=now,
-        )
-        if provider_id is None and backends.mirror().wants(kind):
-            MirroredEvent.objects.create(event=event, conversation=locked, may_be_there=vonage_after is not None)
-        _note(locked, event, sender)
-    conversation.sequence = event.sequence
-    return event
+    stored = _store(record.Draft(conversation.pk, kind, body, sender=sender, key=key, provider_id=provider_id))
+    conversation.sequence = stored.event.sequence
+    return stored.event
 
 
-def send_text(sender: Member, text: str, *, key: str | None = None, about: int | None = None, vonage_after: int | None = None) -> Event:
-    """Store a person's message (`vonage_after` as in `add_event`). Raises RefusedError for what can't be taken."""
+def message(sender: Member, text: object, *, key: object = None, about: object = None, vonage_after: int | None = None) -> record.Draft:
+    """What a person wants to say, checked; not stored yet. Raises RefusedError for what can't be taken.
+
+    `about`: the number of the order it is about. `vonage_after`: as in `chat/record.py`.
+    """
     check_text(text)
+    check_about(about)
     if key is not None:
         check_key(key)
-    check_about(about)
-    body: JSON = {"message_type": "text", "text": text.strip()}
+    body: JSON = {"message_type": "text", "text": str(text).strip()}
     if about is not None:
         body["about"] = about
-    event = add_event(sender.conversation, "message", body, sender=sender, key=key or str(uuid.uuid4()), vonage_after=vonage_after)
-    if vonage_after is not None:
-        announce(sender, about=None)
-    see(sender, event.sequence)
-    return event
+    key = str(uuid.uuid4() if key is None else key)
+    return record.Draft(sender.conversation_id, "message", body, sender=sender, key=key, vonage_after=vonage_after, is_paced=True)
 
 
-def check_key(key: object) -> None:
-    """Raise RefusedError unless `key` can be a client's own key of a message."""
-    if not isinstance(key, str) or not (0 < len(key) <= LONGEST_KEY and key.isprintable()):
-        raise RefusedError(_("A client key has 1 to 64 printable characters."), code="bad_key", field="client_key")
+def send(sender: Member, text: object, **more: Any) -> record.Stored:
+    """Store a person's message; `more` as in `message`, and so is what it raises, besides `key_reused` and `too_fast`."""
+    return _store(message(sender, text, **more))
 
 
-def check_about(about: object) -> None:
-    """Raise RefusedError unless `about` is None or can be an order's number."""
-    if about is not None and (type(about) is not int or not 0 < about <= HIGHEST_NUMBER):
-        raise RefusedError(_("Name the order that the message is about by its number."), code="bad_about", field="body.about")
+def send_text(sender: Member, text: object, **more: Any) -> Event:
+    """The same; the event alone."""
+    return send(sender, text, **more).event
 
 
 def announce(member: Member, *, about: int | None) -> None:
     """Keep which order the member's next message through Vonage is about; there, a message can't say."""
     Member.objects.filter(pk=member.pk).update(about_next=about)
-
-
-def check_text(text: object) -> None:
-    """Raise RefusedError unless `text` can be stored on every engine and read by a person."""
-    if not isinstance(text, str):
-        raise RefusedError(_("The message must be text."), code="bad_type")
-    if not text.strip():
-        raise RefusedError(_("Write a message first."), code="empty")
-    if len(text) > LONGEST_TEXT:
-        raise RefusedError(_("The message is too long. It may have %d characters.") % LONGEST_TEXT, code="too_long")
-    # PostgreSQL stores no NUL, and a lone surrogate is no character at all.
-    if "\x00" in text or any("\ud800" <= character <= "\udfff" for character in text):
-        raise RefusedError(_("The message holds characters that can't be sent."), code="bad_text")
 
 
 def arrive(member: Member) -> None:
@@ -181,43 +136,8 @@ def history(conversation: Conversation, *, after: int | None = None, before: int
     return list(events.order_by("-sequence")[:limit])[::-1]
 
 
-def _came_back(conversation: Conversation, sender: Member | None, body: JSON, *, key: str | None, after: int | None) -> Event | None:
-    """The sender's message that Vonage's webhook brought, told by its words; from now on it has the sender's own key."""
-    if after is None:
-        return None
-    newer = conversation.events.filter(from_member=sender, type="message", sequence__gt=after, client_key__startswith=FROM_VONAGE)
-    event = next((event for event in newer.order_by("sequence") if event.body.get("text") == body.get("text")), None)
-    if event:
-        event.client_key = key
-        event.save(update_fields=["client_key"])
-    return event
-
-
-def _same(stored: Event, kind: str, body: JSON) -> Event:
-    # Which order a message through Vonage is about is told beside it, and may get lost.
-    beside = {"about"} if stored.provider_id else set()
-    old, new = ({name: said[name] for name in said if name not in beside} for said in (stored.body, body))
-    if stored.type != kind or (kind == "message" and old != new):
-        raise RefusedError(_("This client key was used for another message."), code="key_reused", field="client_key")
-    return stored
-
-
-def _note(conversation: Conversation, event: Event, sender: Member | None) -> None:
-    """Keep what the inbox shows on the conversation's own row, and hint the listeners once the event is committed."""
-    conversation.sequence = event.sequence
-    conversation.last_event_at = event.created_at
-    if event.type == "message" and sender:
-        conversation.last_text = str(event.body.get("text", ""))[:200]
-        from_customer = sender.user_id == conversation.customer_id
-        conversation.waiting_since = (conversation.waiting_since or event.created_at) if from_customer else None
-        if from_customer:
-            waiting.begin(conversation)
-    conversation.save(update_fields=["sequence", "last_event_at", "last_text", "waiting_since"])
-    hint = Hint(kind="events", conversation=conversation.public_id, sequence=event.sequence)
-
-    def tell() -> None:
-        metrics.EVENTS.labels(event.type.partition(":")[0]).inc()
-        hub.publish(conversation.public_id, hint)
-        hub.publish(INBOX, hint)
-
-    transaction.on_commit(tell)
+def _store(draft: record.Draft) -> record.Stored:
+    [outcome] = record.store([draft])
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome

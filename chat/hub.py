@@ -15,7 +15,12 @@ INBOX = "inbox"
 
 
 class Hint(dict[str, object]):
-    """A small JSON object: {"kind": "events", "conversation": "CON-…", "sequence": 7} or {"kind": "typing" | "seen", …}."""
+    """A small JSON object: {"kind": "events", "conversation": "CON-…", "sequence": 7} or {"kind": "typing" | "seen", …}.
+
+    `event`: that event's own JSON, where it was stored by this process; it never leaves it.
+    """
+
+    event: str | None = None
 
 
 class Hub:
@@ -47,7 +52,7 @@ class Hub:
     def deliver(self, room: str, hint: Hint) -> None:
         """Hand `hint` to everybody in the room of this process."""
         with self._lock:
-            listeners = list(self._rooms.get(room, {}).items())
+            listeners = list(self._rooms[room].items()) if room in self._rooms else []
         for listener, (loop, context) in listeners:
             # A loop that ends in this very moment takes nothing more; what was written is committed all the same.
             with suppress(RuntimeError):

@@ -109,11 +109,9 @@ def _add(conversation: Conversation, sender: Member, text: str, *, number: str) 
     if sender.about_next:
         body["about"] = sender.about_next
         conversations.announce(sender, about=None)
-    event = conversations.add_event(
+    conversations.add_event(
         conversation, "message", body, sender=sender, key=f"{conversations.FROM_VONAGE}{number}"[:64], provider_id=number
     )
-    sender.conversation = conversation
-    conversations.see(sender, event.sequence)
 
 
 def _is_on_its_way(conversation: Conversation, sender: Member, text: str) -> bool:

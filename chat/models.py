@@ -1,6 +1,7 @@
 """Conversations, members and events: our record, in Vonage's shapes and names."""
 
 import uuid
+from datetime import datetime, timedelta
 from typing import Self
 
 from django.conf import settings
@@ -73,6 +74,8 @@ class Member(models.Model):
     seen_sequence = models.PositiveBigIntegerField(_("seen"), default=0)
     # The order that their next message through Vonage is about: it can't say so itself, their page tells us right before.
     about_next = models.PositiveBigIntegerField(null=True, blank=True, editable=False)
+    # When everything they have sent would have been sent at the allowed pace; ahead of now by how far they used up their patience.
+    paced_until = models.DateTimeField(null=True, blank=True, editable=False)
     joined_at = models.DateTimeField(_("joined"), default=timezone.now)
 
     class Meta:
@@ -87,6 +90,19 @@ class Member(models.Model):
     def is_customer(self) -> bool:
         """Whether this is the customer whose conversation it is; everybody else answers."""
         return self.user_id == self.conversation.customer_id
+
+    def take_turn(self, now: datetime) -> float:
+        """0 where one more message keeps to MESSAGES_PER_MINUTE (half a minute's worth may come at once), else the seconds to wait.
+
+        A leaky bucket in one column (GCRA), so it holds across doors, processes and restarts. Does not save.
+        """
+        step = timedelta(minutes=1) / settings.MESSAGES_PER_MINUTE
+        until = max(now, self.paced_until or now) + step
+        wait = until - now - max(step, timedelta(seconds=30))
+        if wait > timedelta():
+            return wait.total_seconds()
+        self.paced_until = until
+        return 0
 
 
 class Event(models.Model):

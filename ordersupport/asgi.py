@@ -7,7 +7,6 @@ import os
 from typing import Any, cast
 
 from a2wsgi import WSGIMiddleware
-from channels.auth import AuthMiddlewareStack
 from channels.routing import ProtocolTypeRouter, URLRouter
 from channels.security.websocket import AllowedHostsOriginValidator
 
@@ -23,6 +22,6 @@ HTTP_THREADS = 10
 application = ProtocolTypeRouter(
     {
         "http": Bounded(cast(Any, WSGIMiddleware(cast(Any, pages), workers=HTTP_THREADS))),
-        "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(urlpatterns))),
+        "websocket": AllowedHostsOriginValidator(URLRouter(urlpatterns)),
     }
 )

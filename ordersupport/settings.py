@@ -254,6 +254,10 @@ OUTBOX_LEASE_SECONDS = 45
 OUTBOX_MAX_AGE_HOURS = 24
 OUTBOX_THREADS = env.number("OUTBOX_THREADS", default=50, least=1, most=500)
 
+# --- Chat --------------------------------------------------------------------------------------------------------------
+# One person, by whichever door; half a minute's worth may come at once.
+MESSAGES_PER_MINUTE = env.number("MESSAGES_PER_MINUTE", default=120, least=1, most=1_000_000)
+
 # --- Logs: ids and outcomes, never an address or a text ------------------------------------------------------------------
 LOG_FORMAT = env.choice("LOG_FORMAT", options=("text", "json"))
 # One id from the HTTP request through the outbox row to the provider's call; a caller may bring its own.

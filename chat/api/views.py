@@ -1,5 +1,6 @@
 """The API of conversations: the list for agents, and the events of one for whoever may read it."""
 
+import math
 from datetime import datetime
 from typing import Any
 
@@ -7,7 +8,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.authentication import SessionAuthentication
-from rest_framework.exceptions import NotFound, PermissionDenied, ValidationError
+from rest_framework.exceptions import APIException, NotFound, PermissionDenied, ValidationError
 from rest_framework.generics import GenericAPIView
 from rest_framework.permissions import SAFE_METHODS, AllowAny, IsAuthenticated
 from rest_framework.request import Request
@@ -103,13 +104,13 @@ class Events(PartyView):
         me = self.party(request, conversation_id).member()
         given = serializers.NewEvent(data=request.data)
         given.is_valid(raise_exception=True)
-        body, before = given.validated_data["body"], me.conversation.sequence
+        body = given.validated_data["body"]
         more = {"key": given.validated_data.get("client_key"), "vonage_after": given.validated_data.get("vonage_after")}
         try:
-            event = conversations.send_text(me, body["text"], about=body.get("about"), **more)
+            stored = conversations.send(me, body["text"], about=body.get("about"), **more)
         except conversations.RefusedError as refused:
-            raise ValidationError(_nested(refused.field, str(refused)), code=refused.code) from None
-        return Response(shapes.event(event, me.conversation), status=201 if event.sequence > before else 200)
+            raise _problem(refused) from None
+        return Response(shapes.event(stored.event, me.conversation), status=201 if stored.is_new else 200)
 
 
 class Seen(PartyView):
@@ -123,6 +124,22 @@ class Seen(PartyView):
         given.is_valid(raise_exception=True)
         conversations.see(me, given.validated_data["sequence"])
         return Response(status=204)
+
+
+class TooFast(APIException):
+    """429: the same message will be taken after `wait` seconds; DRF makes them Retry-After."""
+
+    status_code = 429
+
+    def __init__(self, refused: conversations.RefusedError) -> None:
+        super().__init__(str(refused), refused.code)
+        self.wait = math.ceil(refused.after_seconds or 1)
+
+
+def _problem(refused: conversations.RefusedError) -> APIException:
+    if refused.code == "too_fast":
+        return TooFast(refused)
+    return ValidationError(_nested(refused.field, str(refused)), code=refused.code)
 
 
 def _nested(path: str, detail: str) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The sockets, driven as browsers drive them: connect, send JSON, compare the whole answer."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
 import pytest
@@ -11,9 +11,10 @@ from django.test import Client
 
 from accounts.models import User
 from chat import conversations, links, page, shapes
+from chat import record as record_of_events
 from chat.conversations import RefusedError
 from chat.hub import hub
-from chat.models import Conversation, Event, Member
+from chat.models import Conversation, Member
 from tests.accounts.sockets import Frame, Socket, browser_test, live_test
 
 
@@ -132,11 +133,12 @@ async def test_bytes_that_are_no_text_in_the_address_are_junk_too(conversation: 
 
 
 @live_test
-async def test_a_number_of_the_future_misses_nothing_new(conversation: Conversation, alices: Client, alice: User) -> None:
+async def test_a_number_of_the_future_is_named_and_misses_nothing_new(conversation: Conversation, alices: Client, alice: User) -> None:
     async with Socket(path(conversation, "?after=999"), alices) as socket:
-        live = await socket.receive()
+        refusal, live = await socket.receive(), await socket.receive()
         event = await write(conversation, alice, "Hello")
-        assert (live["sequence"], await socket.receive()) == (1, {"type": "events", "events": [event]})
+        assert (refusal["code"], live["sequence"]) == ("future_sequence", 1)
+        assert await socket.receive() == {"type": "events", "events": [event]}
 
 
 @live_test
@@ -181,8 +183,9 @@ async def test_a_message_reaches_both_sides(conversation: Conversation, alices: 
         await mine.until("live")
         await theirs.until("live")
         await mine.send(message())
-        event = (await mine.until("ack"))["event"]
-        assert (await mine.until("events"))["events"] == [event]
+        frames = {frame["type"]: frame for frame in [await mine.receive(), await mine.receive()]}
+        event = frames["ack"]["event"]
+        assert frames["events"]["events"] == [event]
         assert (await theirs.until("events"))["events"] == [event]
 
 
@@ -273,12 +276,12 @@ async def test_a_key_used_for_another_text_is_refused(conversation: Conversation
 async def test_a_socket_whose_database_is_away_closes_so_that_its_page_comes_back(
     conversation: Conversation, alices: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def away(*args: Any, **kwargs: Any) -> Event:
+    def away(*args: Any, **kwargs: Any) -> NoReturn:
         raise OperationalError("the connection is closed")
 
     async with Socket(path(conversation, "?after=1"), alices) as socket:
         await socket.until("live")
-        monkeypatch.setattr(conversations, "add_event", away)
+        monkeypatch.setattr(record_of_events._Batch, "store", away)
         await socket.send(message())
         assert await socket.close_code() == 1012
 
@@ -287,13 +290,13 @@ async def test_a_socket_whose_database_is_away_closes_so_that_its_page_comes_bac
 async def test_a_socket_that_ended_over_a_fault_of_ours_is_heard_of_no_more(
     conversation: Conversation, alices: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fault(*args: Any, **kwargs: Any) -> Event:
+    def fault(*args: Any, **kwargs: Any) -> NoReturn:
         raise KeyError("x")
 
     socket = Socket(path(conversation, "?after=1"), alices)
     await socket.open()
     await socket.until("live")
-    monkeypatch.setattr(conversations, "add_event", fault)
+    monkeypatch.setattr(record_of_events._Batch, "store", fault)
     await socket.send(message())
     with pytest.raises(KeyError):
         await socket.line.wait(5)
@@ -341,7 +344,7 @@ async def test_a_frame_that_is_none_is_named_and_harms_nobody(conversation: Conv
 async def test_a_huge_frame_is_named(conversation: Conversation, alices: Client) -> None:
     async with Socket(path(conversation, "?after=1"), alices) as socket:
         await socket.until("live")
-        assert (await socket.ask({"type": "ping", "padding": "x" * 64_000}))["code"] == "too_long"
+        assert (await socket.ask({"type": "ping", "padding": "x" * 100_000}))["code"] == "too_long"
 
 
 @browser_test
@@ -385,10 +388,11 @@ async def test_seen_is_told_to_the_others_and_stored(conversation: Conversation,
 
 
 @browser_test
-async def test_seen_of_the_future_counts_as_the_last_event(conversation: Conversation, alices: Client) -> None:
+async def test_seen_of_the_future_is_named_and_counts_as_the_last_event(conversation: Conversation, alices: Client) -> None:
     async with Socket(path(conversation, "?after=1"), alices) as socket:
         await socket.until("live")
-        await socket.send({"type": "seen", "sequence": 2**52})
+        answer = await socket.ask({"type": "seen", "sequence": 2**52})
+        assert answer == {"type": "error", "client_key": None, "code": "future_sequence", "detail": answer["detail"], "retry": False}
         assert await socket.ask({"type": "ping"}) == {"type": "pong"}
     assert (await member_of(conversation, "alice")).seen_sequence == 1
 

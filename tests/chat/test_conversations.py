@@ -1,12 +1,16 @@
 """The only way into a conversation: one per customer, numbers without gaps, each message once."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.db import IntegrityError, transaction
+import time_machine
+from django.db import IntegrityError, connection, transaction
+from django.test.utils import CaptureQueriesContext
+from pytest_django import Settings
 
 from accounts.models import User
-from chat import conversations
+from chat import conversations, record
 from chat.conversations import RefusedError
 from chat.models import Conversation, Event, Member
 from tests.accounts.threads import THREADS, at_once
@@ -179,6 +183,142 @@ def test_a_key_that_cant_be_stored_is_refused(member: Member, key: str) -> None:
 def test_a_refused_message_stores_nothing(member: Member, conversation: Conversation) -> None:
     refusal(member, "x" * 8001)
     assert sequences(conversation) == [1]
+
+
+CONFIRMED: dict[str, object] = {"id": 1001, "text": "A mug", "version": 1, "status": "confirmed", "total": "49.90", "currency": "EUR"}
+CANCELLED: dict[str, object] = {
+    "id": 1001,
+    "version": 2,
+    "status": "cancelled",
+    "previous": "confirmed",
+    "total": "0.00",
+    "currency": "EUR",
+}
+
+
+def tell(conversation: Conversation, body: dict[str, object]) -> None:
+    """What the order's app writes into the conversation."""
+    kind = "custom:order-confirm-event" if "text" in body else "custom:order-status-event"
+    conversations.add_event(conversation, kind, body)
+
+
+def test_a_message_keeps_how_its_order_stood_when_it_was_written(member: Member, conversation: Conversation) -> None:
+    tell(conversation, CONFIRMED)
+    before = conversations.send_text(member, "Where is it?", about=1001)
+    tell(conversation, CANCELLED)
+    after = conversations.send_text(member, "Why?", about=1001)
+    assert [Event.objects.get(pk=event.pk).body["about_order"] for event in (before, after)] == [
+        {"version": 1, "status": "confirmed", "total": "49.90", "currency": "EUR"},
+        {"version": 2, "status": "cancelled", "total": "0.00", "currency": "EUR"},
+    ]
+
+
+def test_a_message_about_two_orders_keeps_each_ones_own(member: Member, conversation: Conversation) -> None:
+    tell(conversation, CONFIRMED)
+    tell(conversation, CONFIRMED | {"id": 1002, "total": "5.00"})
+    totals = [conversations.send_text(member, "?", about=number).body["about_order"]["total"] for number in (1001, 1002)]  # type: ignore[index]
+    assert totals == ["49.90", "5.00"]
+
+
+def test_an_order_that_this_conversation_knows_nothing_of_has_no_state(member: Member, conversation: Conversation, bob: User) -> None:
+    tell(conversations.open_for(bob), CONFIRMED)
+    assert conversations.send_text(member, "Hello", about=1001).body == {"message_type": "text", "text": "Hello", "about": 1001}
+
+
+def test_a_retry_after_the_order_changed_answers_the_stored_message(member: Member, conversation: Conversation) -> None:
+    tell(conversation, CONFIRMED)
+    first = conversations.send_text(member, "Where is it?", key="k-1", about=1001)
+    tell(conversation, CANCELLED)
+    assert conversations.send_text(member, "Where is it?", key="k-1", about=1001).pk == first.pk
+
+
+# --- Too fast ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def ten_a_minute(settings: Settings) -> Iterator[time_machine.Traveller]:
+    """A limit of ten a minute, five of them at once; the clock stands still until it is moved."""
+    settings.MESSAGES_PER_MINUTE = 10
+    with time_machine.travel("2026-11-22T10:00:00Z", tick=False) as clock:
+        yield clock
+
+
+def test_half_a_minutes_worth_may_come_at_once_and_no_more(member: Member, ten_a_minute: time_machine.Traveller) -> None:
+    for number in range(5):
+        conversations.send_text(member, str(number))
+    with pytest.raises(RefusedError) as refused:
+        conversations.send_text(member, "5")
+    assert (refused.value.code, refused.value.retry, refused.value.after_seconds) == ("too_fast", True, 6.0)
+
+
+def test_after_the_time_that_was_said_the_same_message_is_taken(member: Member, ten_a_minute: time_machine.Traveller) -> None:
+    for number in range(5):
+        conversations.send_text(member, str(number))
+    assert refusal(member, "5", key="k-5") == "too_fast"
+    ten_a_minute.shift(6)
+    assert conversations.send_text(member, "5", key="k-5").sequence == 7
+
+
+def test_ten_thousand_a_minute_are_held_to_ten(member: Member, ten_a_minute: time_machine.Traveller) -> None:
+    drafts = [conversations.message(member, str(number)) for number in range(1000)]
+    outcomes = []
+    for second in range(6):
+        outcomes += record.store(drafts[second * 166 : second * 166 + 166])
+        ten_a_minute.shift(1)
+    assert sum(isinstance(outcome, record.Stored) for outcome in outcomes) == 5
+
+
+def test_who_is_too_fast_slows_nobody_else(
+    member: Member, conversation: Conversation, agent: User, ten_a_minute: time_machine.Traveller
+) -> None:
+    other = conversations.join(conversation, agent)
+    drafts = [conversations.message(member, str(number)) for number in range(20)]
+    outcomes = record.store([*drafts, conversations.message(other, "Hello")])
+    assert isinstance(outcomes[-1], record.Stored)
+
+
+@THREADS
+def test_the_limit_is_one_for_all_processes(alice: User, settings: Settings) -> None:
+    settings.MESSAGES_PER_MINUTE = 10
+    member = conversations.join(conversations.open_for(alice), alice)
+    outcomes = at_once(8, lambda number: record.store([conversations.message(member, f"{number} {line}") for line in range(5)]))
+    assert sum(isinstance(outcome, record.Stored) for each in outcomes for outcome in each) in {5, 6}
+
+
+# --- Several at once ---------------------------------------------------------------------------------------------------
+
+
+def test_several_drafts_are_stored_in_the_order_given(member: Member, conversation: Conversation) -> None:
+    record.store([conversations.message(member, text) for text in "abc"])
+    assert [event.body["text"] for event in conversation.events.filter(type="message").order_by("sequence")] == ["a", "b", "c"]
+
+
+def test_one_that_cant_be_stored_harms_no_other(member: Member, bob: User) -> None:
+    conversations.send_text(member, "Hello", key="k-1")
+    others = conversations.join(conversations.open_for(bob), bob)
+    drafts = [conversations.message(others, "a"), conversations.message(member, "Other", key="k-1"), conversations.message(others, "b")]
+    first, refused, last = record.store(drafts)
+    assert (type(first), str(getattr(refused, "code", "")), type(last)) == (record.Stored, "key_reused", record.Stored)
+
+
+def test_one_key_twice_in_one_go_is_one_message(member: Member, conversation: Conversation) -> None:
+    first, again = record.store([conversations.message(member, "Hello", key="k-1") for _time in range(2)])
+    assert isinstance(first, record.Stored)
+    assert isinstance(again, record.Stored)
+    assert (first.event.pk == again.event.pk, again.is_new, sequences(conversation)) == (True, False, [1, 2])
+
+
+def test_a_go_asks_the_database_as_often_for_fifty_as_for_one(
+    member: Member, conversation: Conversation, django_assert_num_queries: Any
+) -> None:
+    tell(conversation, CONFIRMED)
+    with CaptureQueriesContext(connection) as one:
+        record.store([conversations.message(member, "Hello", about=1001)])
+    with django_assert_num_queries(len(one)):
+        record.store([conversations.message(member, str(number), about=1001) for number in range(50)])
+
+
+# --- The inbox's columns -----------------------------------------------------------------------------------------------
 
 
 def test_the_customer_waits_from_their_first_unanswered_message(member: Member, conversation: Conversation) -> None:

@@ -161,7 +161,9 @@ def test_other_methods_are_refused(client: Client, order: Order, method: str) ->
 
 def test_a_message_is_stored_beside_its_order(browser: Client, order: Order) -> None:
     say(browser, link(order), "Hello")
-    assert Event.objects.get(type="message").body == {"message_type": "text", "text": "Hello", "about": order.number}
+    state = {"version": 1, "status": "placed", "total": "22.48", "currency": "EUR"}
+    body = {"message_type": "text", "text": "Hello", "about": order.number, "about_order": state}
+    assert Event.objects.get(type="message").body == body
 
 
 def test_after_writing_the_browser_goes_on_to_the_same_page(browser: Client, order: Order) -> None:

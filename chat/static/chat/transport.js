@@ -61,7 +61,11 @@ export class SocketTransport {
   }
 
   hear(frame) {
-    if (frame.type === "events") this.onEvents(frame.events);
+    if (frame.type === "events") {
+      this.onEvents(frame.events);
+      // Who writes has seen what is above.
+      this.onSeen(frame.events.filter(({ type }) => type === "message").map(({ id, from }) => ({ from, sequence: id })));
+    }
     else if (frame.type === "typing") this.onTyping(frame);
     else if (frame.type === "seen") this.onSeen([frame]);
     else if (frame.type === "ack") this.answer(frame)?.resolve(frame.event);

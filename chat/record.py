@@ -1,0 +1,231 @@
+"""How events get into the record: any number of them in one transaction, each under its conversation's next number.
+
+Every door ends here, by `chat/conversations.py`. Numbers are gap-free because they are given under a lock on the conversation's row.
+A retry is told by the constraint on the sender's key: looking for it first would cost every message a query, and retries are rare.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property, partial
+from typing import Any
+
+from django.db import DatabaseError, OperationalError, connection, transaction
+from django.db.models import Model
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _  # worded by whoever asked, not in the language of whose turn it was
+
+from chat import backends, metrics, shapes
+from chat.hub import INBOX, Hint, hub
+from chat.messages import RefusedError
+from chat.models import JSON, Conversation, Event, Member, MirroredEvent
+from chat.phones import waiting
+
+# The client key of a message that came by Vonage's webhook is this and its number there.
+FROM_VONAGE = "vonage:"
+ORDER_EVENTS = ("custom:order-confirm-event", "custom:order-status-event")
+ORDER_STATE = ("version", "status", "total", "currency")
+
+
+@dataclass(frozen=True)
+class Draft:
+    """An event that is to be stored. The `sender` has its conversation and user at hand.
+
+    `provider_id`: it came from Vonage under this id; all others are copied there, where Vonage is configured.
+    `vonage_after`: the sender's browser may have sent it there itself, when our last event had this number; if its webhook was faster
+    than the browser, what came of that is the answer. `is_paced`: the sender's limit holds for it.
+    """
+
+    conversation_id: int
+    kind: str
+    body: JSON
+    sender: Member | None = None
+    key: str | None = None
+    provider_id: str | None = None
+    vonage_after: int | None = None
+    is_paced: bool = False
+
+
+@dataclass(frozen=True)
+class Stored:
+    """An event as it is stored; `is_new`: by this very draft."""
+
+    event: Event
+    is_new: bool
+
+    @cached_property
+    def text(self) -> str:
+        """Its JSON (docs/chat-protocol.md), made once for everybody who gets it."""
+        return json.dumps(shapes.event(self.event, self.event.conversation), ensure_ascii=False)
+
+
+def store(drafts: Sequence[Draft]) -> list[Stored | Exception]:
+    """What became of each, in order: the event, or why it can't be stored. All in one transaction; none harms another.
+
+    Two drafts of one sender are stored in the order given. Raises only where the database fails as a whole.
+    """
+    if not any(draft.vonage_after is not None for draft in drafts):
+        try:
+            with transaction.atomic():
+                return list(_Batch(drafts).store())
+        except OperationalError:
+            raise
+        except DatabaseError:
+            pass  # a key that was used before, most probably: now each by itself, and with a look first
+    return [_store_one(draft) for draft in drafts]
+
+
+def _store_one(draft: Draft) -> Stored | Exception:
+    try:
+        with transaction.atomic():
+            # The lock first: whoever stores the same key at this moment is through when we look.
+            conversation = Conversation.objects.select_for_update().get(pk=draft.conversation_id)
+            if draft.sender and draft.vonage_after is not None:
+                Member.objects.filter(pk=draft.sender.pk).update(about_next=None)
+            event = _known(conversation, draft)
+            if event:
+                return Stored(event, is_new=False)
+            return _Batch([draft]).store()[0]
+    except OperationalError:
+        raise
+    except (DatabaseError, RefusedError) as error:
+        return error
+
+
+class _Batch:
+    """Drafts on their way into the tables, inside a transaction."""
+
+    def __init__(self, drafts: Sequence[Draft]) -> None:
+        self.drafts, self.now = drafts, timezone.now()
+        ids = {draft.conversation_id for draft in drafts}
+        # In one order, so that no two processes wait for each other.
+        locked = Conversation.objects.select_for_update().filter(pk__in=ids).order_by("pk")
+        self.conversations = {conversation.pk: conversation for conversation in locked}
+        writers = {draft.sender.pk for draft in drafts if draft.sender and draft.kind == "message"}
+        self.members = Member.objects.only("seen_sequence", "paced_until").in_bulk(writers) if writers else {}
+        self.orders = _orders([draft for draft in drafts if draft.kind == "message" and draft.body.get("about")])
+
+    def store(self) -> list[Stored | Exception]:
+        """Number them, write them, and hint the listeners once all is committed."""
+        outcomes = [self._number(draft) for draft in self.drafts]
+        taken = [(draft, outcome) for draft, outcome in zip(self.drafts, outcomes, strict=True) if isinstance(outcome, Stored)]
+        Event.objects.bulk_create(stored.event for _draft, stored in taken)
+        MirroredEvent.objects.bulk_create(
+            MirroredEvent(event=stored.event, conversation=stored.event.conversation, may_be_there=draft.vonage_after is not None)
+            for draft, stored in taken
+            if draft.provider_id is None and backends.mirror().wants(draft.kind)
+        )
+        self._keep(taken)
+        for _draft, stored in taken:
+            transaction.on_commit(partial(_tell, stored))
+        return outcomes
+
+    def _number(self, draft: Draft) -> Stored | Exception:
+        """The event under its number, or why not; the conversation and the member in our hand know of it from then on."""
+        conversation = self.conversations[draft.conversation_id]
+        member = self.members.get(draft.sender.pk) if draft.sender else None
+        wait = member.take_turn(self.now) if member and draft.is_paced else 0
+        if wait:
+            return RefusedError(_("That was too fast. Wait a moment."), code="too_fast", retry=True, after_seconds=wait)
+        conversation.sequence += 1
+        conversation.last_event_at = self.now
+        if member:
+            member.seen_sequence = conversation.sequence
+            _note_words(conversation, draft, at=self.now)
+        state = self.orders.get((draft.conversation_id, draft.body.get("about")))
+        event = Event(
+            conversation=conversation,
+            sequence=conversation.sequence,
+            type=draft.kind,
+            from_member=draft.sender,
+            body=draft.body | {"about_order": state} if state else draft.body,
+            client_key=draft.key,
+            provider_id=draft.provider_id,
+            created_at=self.now,
+        )
+        return Stored(event, is_new=True)
+
+    def _keep(self, taken: list[tuple[Draft, Stored]]) -> None:
+        """What the inbox shows, on the conversations' own rows; and how far the writers have seen and gone."""
+        told = {draft.conversation_id: self.conversations[draft.conversation_id] for draft, _stored in taken}.values()
+        rows = [(one.sequence, one.last_event_at, one.last_text, one.waiting_since, one.pk) for one in told]
+        _update(Conversation, ("sequence", "last_event_at", "last_text", "waiting_since"), rows)
+        writers = {draft.sender.pk for draft, _stored in taken if draft.sender} & self.members.keys()
+        marks = [(self.members[pk].seen_sequence, self.members[pk].paced_until, pk) for pk in sorted(writers)]
+        _update(Member, ("seen_sequence", "paced_until"), marks)
+        asked = {draft.conversation_id for draft, _stored in taken if _is_customers(draft, self.conversations[draft.conversation_id])}
+        for conversation in told:
+            if conversation.pk in asked and conversation.waiting_since:
+                waiting.begin(conversation)
+
+
+def _is_customers(draft: Draft, conversation: Conversation) -> bool:
+    return draft.kind == "message" and draft.sender is not None and draft.sender.user_id == conversation.customer_id
+
+
+def _note_words(conversation: Conversation, draft: Draft, *, at: datetime) -> None:
+    conversation.last_text = str(draft.body.get("text", ""))[:200]
+    conversation.waiting_since = (conversation.waiting_since or at) if _is_customers(draft, conversation) else None
+
+
+def _update(model: type[Model], columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]]) -> None:
+    """Write `columns` of each row, its key last. (Django's bulk_update builds a CASE of every row and column; this is one plan.)"""
+    quote = connection.ops.quote_name
+    assignments = ", ".join(f"{quote(column)} = %s" for column in columns)
+    statement = f"UPDATE {quote(model._meta.db_table)} SET {assignments} WHERE {quote('id')} = %s"  # noqa: S608 - names of ours only
+    adapt = connection.ops.adapt_datetimefield_value
+    with connection.cursor() as cursor:
+        cursor.executemany(statement, [tuple(adapt(value) if isinstance(value, datetime) else value for value in row) for row in rows])
+
+
+def _orders(drafts: Sequence[Draft]) -> dict[tuple[int, object], JSON]:
+    """The orders that the drafts are about, as their conversations' events tell of them so far: by conversation and number."""
+    if not drafts:
+        return {}
+    numbers = [number for draft in drafts if isinstance(number := draft.body["about"], int)]
+    conversations = {draft.conversation_id for draft in drafts}
+    told = Event.objects.filter(conversation__in=conversations, type__in=ORDER_EVENTS, body__id__in=numbers).order_by("sequence")
+    return {
+        (conversation_id, body["id"]): {name: body[name] for name in ORDER_STATE if name in body}
+        for conversation_id, body in told.values_list("conversation_id", "body")
+    }
+
+
+def _known(conversation: Conversation, draft: Draft) -> Event | None:
+    """The event that an earlier try of this draft became. Raises RefusedError where its key stands for another event."""
+    if draft.key is None:
+        return None
+    event = conversation.events.filter(from_member=draft.sender, client_key=draft.key).first() or _came_back(conversation, draft)
+    if event is None:
+        return None
+    event.conversation, event.from_member = conversation, draft.sender
+    # Which order a message through Vonage is about is told beside it, and may get lost.
+    beside = {"about_order"} | ({"about"} if event.provider_id else set())
+    old, new = ({name: said[name] for name in said if name not in beside} for said in (event.body, draft.body))
+    if event.type != draft.kind or (draft.kind == "message" and old != new):
+        raise RefusedError(_("This client key was used for another message."), code="key_reused", field="client_key")
+    return event
+
+
+def _came_back(conversation: Conversation, draft: Draft) -> Event | None:
+    """The sender's message that Vonage's webhook brought, told by its words; from now on it has the sender's own key."""
+    if draft.vonage_after is None:
+        return None
+    newer = conversation.events.filter(
+        from_member=draft.sender, type="message", sequence__gt=draft.vonage_after, client_key__startswith=FROM_VONAGE
+    )
+    event = next((event for event in newer.order_by("sequence") if event.body.get("text") == draft.body.get("text")), None)
+    if event:
+        event.client_key = draft.key
+        event.save(update_fields=["client_key"])
+    return event
+
+
+def _tell(stored: Stored) -> None:
+    metrics.EVENTS.labels(stored.event.type.partition(":")[0]).inc()
+    room = stored.event.conversation.public_id
+    hint = Hint(kind="events", conversation=room, sequence=stored.event.sequence)
+    hint.event = stored.text
+    hub.publish(room, hint)
+    hub.publish(INBOX, hint)
