@@ -1,15 +1,19 @@
 """Whose rows need not wait for their lease, because the worker that held them is dead: one machine knows at once, by its kernel.
 
-With SQLite all workers are on one machine. Each holds a lock on a file of its own beside the database for as long as it lives; the
-kernel lets go of it at the very moment in which the process ends, kill -9 included. Whoever gets such a lock knows that its worker is
-dead, and makes the rows that it held due. A process that is stopped or slow keeps its lock, so it never loses a row to this.
-With PostgreSQL there is nothing like it across hosts (a broken connection is not a dead worker): there rows wait for their lease.
+Each worker holds a lock on a file of its own for as long as it lives; the kernel lets go of it at the very moment in which the process
+ends, kill -9 included. Whoever gets such a lock knows that its worker is dead, and makes the rows that it held due. A process that is
+stopped or slow keeps its lock, so it never loses a row to this. The file lies beside SQLite's, and with PostgreSQL in `var/`, where the
+workers of one machine (and whatever starts them again) look; rows of a machine that is gone as a whole wait for their lease.
+PostgreSQL's advisory locks would tell of other machines too, but they end with the connection, and a broken connection is no death:
+after a fail-over every living worker would look dead while its calls are under way.
 """
 
+import hashlib
 import logging
 import os
 from pathlib import Path
 
+from django.conf import settings
 from django.db import connection
 
 from chat import outbox
@@ -26,7 +30,7 @@ MARK = "-worker-"
 
 
 class Sign:
-    """This process's sign of life. Not made where the database has no file to lay it beside."""
+    """This process's sign of life. Not made where there is nowhere to lay it."""
 
     def __init__(self) -> None:
         self.path = _path(outbox.WORKER)
@@ -42,8 +46,8 @@ class Sign:
 
 def free_rows_of_the_dead() -> int:
     """Make due what workers held that died on this machine; how many rows."""
-    database, own = _database_file(), _path(outbox.WORKER)
-    return sum(_free(path) for path in database.parent.glob(f"{database.name}{MARK}*") if path != own) if database else 0
+    place, own = _place(), _path(outbox.WORKER)
+    return sum(_free(path) for path in place.parent.glob(f"{place.name}{MARK}*") if path != own) if place else 0
 
 
 def _free(path: Path) -> int:
@@ -70,20 +74,27 @@ def _free_rows(worker: int) -> int:
 
 
 def _path(worker: int) -> Path | None:
-    database = _database_file()
-    return database.with_name(f"{database.name}{MARK}{worker:012x}") if database else None
+    place = _place()
+    return place.with_name(f"{place.name}{MARK}{worker:012x}") if place else None
 
 
-def _database_file() -> Path | None:
-    """SQLite's file; None where there is none (PostgreSQL, a database in memory) or nothing to lock it with."""
-    name = str(connection.settings_dict["NAME"])
-    is_file = connection.vendor == "sqlite" and name != ":memory:" and not name.startswith("file:")
-    return Path(name) if is_file and fcntl is not None else None
+def _place() -> Path | None:
+    """What this database's signs are named after; None where there is nothing to lock with, or only this process has the database."""
+    known = connection.settings_dict
+    name = str(known["NAME"])
+    if fcntl is None or name == ":memory:" or name.startswith("file:"):
+        return None
+    if connection.vendor == "sqlite":
+        return Path(name)
+    which = hashlib.sha256(f"{known['HOST']}:{known['PORT']}/{name}".encode()).hexdigest()[:12]
+    return Path(settings.VAR_DIR) / f"{connection.vendor}-{which}"
 
 
 def _locked(path: Path, *, create: bool) -> int | None:
     """The open file, locked until it is closed; None where somebody alive holds it, or where it can't be had."""
     try:
+        if create:
+            path.parent.mkdir(exist_ok=True)
         file = os.open(path, os.O_RDWR | (os.O_CREAT if create else 0), 0o600)
     except OSError as error:
         logger.debug("no sign of life: %s", error.strerror)

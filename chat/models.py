@@ -10,7 +10,7 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from chat.outbox import OutboxRow, State, clock, lease, new_token
+from chat.outbox import WORKER, OutboxRow, State, clock, lease, new_token
 from chat.phones.models import CallReport, Notice, PhoneCall, StoredLeg, StoredText  # noqa: F401 - models are looked for here
 
 JSON = dict[str, object]
@@ -161,7 +161,7 @@ class MirroredEvent(OutboxRow):
     """
 
     REFUSED = "refused"
-    # Copies may wait, mails may not: a Vonage that hangs never holds more threads than this, all workers together.
+    # Copies may wait, mails may not: a Vonage that hangs never holds more of a worker's threads than this.
     MOST_AT_ONCE = 20
 
     event = models.OneToOneField(Event, on_delete=models.CASCADE, related_name="mirrored", verbose_name=_("event"))
@@ -190,7 +190,9 @@ class MirroredEvent(OutboxRow):
         due = waiting.filter(~Exists(earlier), next_attempt_at__lte=now).order_by("next_attempt_at", "pk")
         if not due.exists():
             return []
-        free = min(limit, cls.MOST_AT_ONCE - waiting.filter(lease_token__isnull=False, next_attempt_at__gt=now).count())
+        held = waiting.filter(lease_token__isnull=False, next_attempt_at__gt=now).values_list("lease_token", flat=True)
+        # Others' are not counted: they have threads of their own, and a dead one's leases would leave nobody any.
+        free = min(limit, cls.MOST_AT_ONCE - sum(token is not None and token.node == WORKER for token in held))
         if free <= 0:
             return []
         token, until = new_token(), now + lease()

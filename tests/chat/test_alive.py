@@ -6,8 +6,10 @@ import sys
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from pytest_django import Settings
 
 from accounts.models import User
 from chat import alive, outbox
@@ -22,7 +24,7 @@ HOLDS = "import fcntl, sys, time; f = open(sys.argv[1], 'w'); fcntl.flock(f, fcn
 @pytest.fixture
 def sign(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """Where the other worker's sign of life is, beside a database in a file."""
-    monkeypatch.setattr(alive, "_database_file", lambda: tmp_path / "db.sqlite3")
+    monkeypatch.setattr(alive, "_place", lambda: tmp_path / "db.sqlite3")
     return tmp_path / f"db.sqlite3-worker-{OTHER:012x}"
 
 
@@ -77,10 +79,42 @@ def test_others_rows_stay_theirs(sign: Path, held: OrderConfirmation, bob: User)
     assert OrderConfirmation.objects.get(pk=mine.pk).next_attempt_at > outbox.clock() + timedelta(seconds=30)
 
 
+def known_as(monkeypatch: pytest.MonkeyPatch, vendor: str, name: str) -> None:
+    """As if the tests had such a database."""
+    monkeypatch.setattr(alive, "connection", SimpleNamespace(vendor=vendor, settings_dict={"NAME": name, "HOST": "db", "PORT": 5432}))
+
+
+def test_with_sqlite_signs_lie_beside_the_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        known_as(patch, "sqlite", "/srv/var/db.sqlite3")
+        path = alive._path(OTHER)
+    assert path == Path("/srv/var/db.sqlite3-worker-000000000abc")
+
+
+def test_with_postgresql_signs_of_one_machine_lie_in_var(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
+    settings.VAR_DIR = Path("/srv/var")
+    with monkeypatch.context() as patch:
+        known_as(patch, "postgresql", "shop")
+        mine = alive._path(OTHER)
+        known_as(patch, "postgresql", "another")
+        anothers = alive._path(OTHER)
+    assert (mine is not None and mine.parent, mine != anothers) == (Path("/srv/var"), True)
+
+
 @pytest.mark.parametrize("work", [lambda: alive.Sign().end(), alive.free_rows_of_the_dead], ids=["sign", "look"])
-def test_without_a_database_file_nothing_is_laid_anywhere(
-    db: None, work: Callable[[], object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_database_in_memory_has_no_signs(
+    work: Callable[[], object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Settings
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    work()
+    settings.VAR_DIR = tmp_path
+    with monkeypatch.context() as patch:
+        known_as(patch, "sqlite", "file:memorydb_default?mode=memory&cache=shared")
+        work()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_where_nothing_may_be_laid_work_goes_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(alive, "_place", lambda: tmp_path / "file" / "db")
+    alive.Sign().end()
+    assert alive.free_rows_of_the_dead() == 0

@@ -6,7 +6,7 @@ import pytest
 from pytest_django import Settings
 
 from accounts.models import User
-from chat import conversations, mirror
+from chat import conversations, mirror, outbox
 from chat.models import Conversation, Event, MirroredEvent, MirrorRefusal
 from chat.outbox import State
 from orders.models import Order, StoredMail
@@ -177,6 +177,17 @@ def test_no_more_copies_are_under_way_at_once_than_mails_can_spare(customers: li
     for customer in many:
         order_told(customer)
     assert (len(MirroredEvent.claim(50)), len(MirroredEvent.claim(50))) == (MirroredEvent.MOST_AT_ONCE, 0)
+
+
+def test_what_a_dead_worker_holds_leaves_the_others_their_threads(
+    customers: list[User], vonage: VonageTwin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(50):
+        order_told(User.objects.create_user(f"more-{number}"))
+    with monkeypatch.context() as patch:
+        patch.setattr(outbox, "WORKER", 0xDEAD)
+        MirroredEvent.claim(50)
+    assert len(MirroredEvent.claim(50)) == MirroredEvent.MOST_AT_ONCE
 
 
 def test_a_claim_takes_the_first_row_of_each_conversation_only(alice: User, bob: User, vonage: VonageTwin) -> None:
