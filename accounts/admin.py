@@ -1,13 +1,22 @@
 """People and keys in the admin."""
 
+from typing import Any
+
+from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
+from django_otp.plugins.otp_static.admin import StaticDevice
+from django_otp.plugins.otp_totp.admin import TOTPDevice
 
+from accounts import second_factor
 from accounts.models import AuditEntry, User
+
+# The packages' own pages show the secrets.
+admin.site.unregister([StaticDevice, TOTPDevice])
 
 
 @admin.register(User)
@@ -25,9 +34,25 @@ class PersonAdmin(UserAdmin[User]):
         (_("Roles"), {"fields": ("is_active", "on_duty", "is_staff", "is_superuser", "groups", "user_permissions")}),
         (_("Ids"), {"classes": ("collapse",), "fields": ("public_id", "provider_id", "last_login", "date_joined")}),
     )
+    actions = ("reset_second_factor",)
     add_fieldsets = (
         (None, {"classes": ("wide",), "fields": ("username", "name", "email", "phone", "usable_password", "password1", "password2")}),
     )
+
+    @admin.action(description=_("Remove the second factor (lost phone)"), permissions=["change"])
+    def reset_second_factor(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        """Their next log-in sets up a new app."""
+        by = request.user if isinstance(request.user, User) else None
+        gone = sum(second_factor.reset(person, by=by) for person in queryset)
+        words = ngettext(
+            "%d person sets up a new second factor at the next log-in.", "%d people set up a new one at the next log-in.", gone
+        )
+        self.message_user(request, words % gone)
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """Nothing about second factors where nobody has one."""
+        actions = super().get_actions(request)
+        return actions if settings.TWO_FACTOR else {name: act for name, act in actions.items() if name != "reset_second_factor"}
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet[User], search_term: str) -> tuple[QuerySet[User], bool]:
         """An order's customer is looked for among the active people only."""

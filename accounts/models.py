@@ -76,6 +76,11 @@ class User(AbstractUser):
     def __str__(self) -> str:
         return f"{self.display_name} ({self.username})" if self.name else self.username
 
+    def get_session_auth_hash(self) -> str:
+        """Besides the password's change, switching the second factor on ends every session."""
+        found = super().get_session_auth_hash()
+        return f"{found}:2" if settings.TWO_FACTOR else found
+
     @property
     def display_name(self) -> str:
         """What other people see."""
@@ -181,6 +186,7 @@ class AuditEntry(models.Model):
         VIEWED_AS_CUSTOMER = "viewed_as_customer", _("page seen as the customer sees it")
         KEY_MADE = "key_made", _("API key made")
         KEY_REVOKED = "key_revoked", _("API key revoked")
+        TWO_FACTOR_SET_UP = "two_factor_set_up", _("second factor set up")
         TWO_FACTOR_RESET = "two_factor_reset", _("second factor removed")
 
     at = models.DateTimeField(_("time"), default=timezone.now, editable=False, db_index=True)

@@ -36,6 +36,8 @@ def configuration(log_format: str, level: str) -> dict[str, Any]:
         "loggers": {
             "orders.guide": {"handlers": ["guide"], "level": "INFO", "propagate": False},
             "uvicorn.access": {"level": "WARNING"},
+            # It would name people and their addresses; we log that a pair of them waits (accounts/login.py).
+            "axes": {"level": "ERROR"},
             "django_guid": {"level": "WARNING"},
             # The SDK logs whole response bodies, personal data included, at WARNING.
             "vonage": {"level": "ERROR"},
