@@ -46,15 +46,16 @@ def worded(order: Fold) -> Fold:
     """The order in words for people: `total_text`, `placed_at_date`, and `total_text` and `unit_price_text` of each line."""
     currency = str(order.get("currency", ""))
     lines = [
-        line | {"total_text": _money(line.get("total"), currency), "unit_price_text": _money(line.get("unit_price"), currency)}
+        line | {"total_text": money(line.get("total"), currency), "unit_price_text": money(line.get("unit_price"), currency)}
         for line in order.get("lines", [])
     ]
     placed = order.get("placed_at")
     placed_at = datetime.fromisoformat(placed) if isinstance(placed, str) else None
-    return order | {"total_text": _money(order.get("total"), currency), "placed_at_date": placed_at, "lines": lines}
+    return order | {"total_text": money(order.get("total"), currency), "placed_at_date": placed_at, "lines": lines}
 
 
-def _money(amount: object, currency: str) -> str:
+def money(amount: object, currency: str) -> str:
+    """An event's sum for people; one that is no number stays as it is."""
     try:
         return formats.money(Decimal(str(amount)), currency) if currency else str(amount)
     except InvalidOperation:

@@ -12,6 +12,7 @@ from django.http import HttpRequest
 from django.middleware.csrf import get_token
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from accounts.models import User
 from chat import conversations, folds, links, shapes
@@ -20,16 +21,19 @@ from chat.models import Conversation, Event, Member
 from chat.phones import calls, numbers, story
 
 GROUP_SECONDS = 60
+SEQUENCE = re.compile(r"[0-9]{1,9}")
 Context = dict[str, Any]
 
 
 def conversation_page(request: HttpRequest, party: Party, number: int) -> Context:
-    """The template's context: `page` (also for the scripts), `order`, `orders`, `days`."""
+    """The template's context: `page` (also for the scripts), `order`, `orders`, `days`, `older_url` (for a browser without scripts)."""
     member = party.member()
     conversation = party.conversation
     newest = conversations.history(conversation)
     found = folds.orders(conversation)
     orders = [folds.worded(order) for order in found]
+    before = request.GET.get("before", "")
+    shown = conversations.history(conversation, before=int(before)) if SEQUENCE.fullmatch(before) else newest
     page = {
         "me": {"username": party.user.username, "name": party.user.display_name, "role": party.role, "member": member.public_id},
         "conversation": {"id": conversation.public_id, "sequence": newest[-1].sequence if newest else 0},
@@ -49,7 +53,8 @@ def conversation_page(request: HttpRequest, party: Party, number: int) -> Contex
         "shop": settings.SHOP_NAME,
     }
     order = next((order for order in orders if order["id"] == number), None)
-    return {"page": page, "order": order, "orders": orders, "days": _days(newest, member)}
+    older_url = f"{request.path}?before={shown[0].sequence}" if shown and shown[0].sequence > 1 else ""
+    return {"page": page, "order": order, "orders": orders, "days": _days(shown, member, orders), "older_url": older_url}
 
 
 def inbox_rows(conversations_found: "QuerySet[Conversation] | list[Conversation]", agent: User) -> list[Context]:
@@ -138,13 +143,32 @@ def client_sdk() -> dict[str, str] | None:
     }
 
 
-def _days(events: list[Event], me: Member) -> list[Context]:
+def _days(events: list[Event], me: Member, orders: list[folds.Fold]) -> list[Context]:
     """Events for a page without scripts: by day of the active time zone, in rows of one sender within a minute."""
     rows: list[Context] = []
+    by_number = {order["id"]: order for order in orders}
+    pinned: Context | None = None
     for event in _with_calls_as_they_are(events):
         rows.append(_event_row(event, me, rows[-1] if rows else None))
+        if event.type == "message":
+            # Said once, and again where the order or its state was another.
+            pin = _pin(event, by_number)
+            rows[-1]["pin"] = pin if pin != pinned else None
+            pinned = pin
     by_day = groupby((row for row in rows if row["kind"] != "system"), key=lambda row: row["day"])
     return [{"date": day, "rows": list(of_day)} for day, of_day in by_day]
+
+
+def _pin(event: Event, orders: dict[int, folds.Fold]) -> Context | None:
+    """Which order a message is about: {"number", "status" (when written), "then", "now" (in words; empty where nothing has changed)}."""
+    number, then = event.body.get("about"), event.body.get("about_order")
+    order = orders.get(number) if isinstance(number, int) else None
+    if order is None or then is None:
+        return {"number": number} if number else None
+    is_changed = [then[name] != order[name] for name in ("status", "total")]
+    now = _(order["status"]) + (f", {order['total_text']}" if is_changed[1] else "")
+    was = f"{_(then['status'])}, {folds.money(then['total'], then['currency'])}"
+    return {"number": number, "status": then["status"], "then": was, "now": now if any(is_changed) else ""}
 
 
 def _with_calls_as_they_are(events: list[Event]) -> list[Event]:

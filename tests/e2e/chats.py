@@ -109,3 +109,13 @@ def set_status(chat: Chat, status: str) -> None:
     address = f"{chat.product.url}/api/orders/{chat.number}/"
     answer = clerk.patch(address, json={"status": status}, headers={"X-CSRFToken": csrf, "Referer": chat.product.url}, timeout=20)
     assert answer.status_code == 200, answer.text
+
+
+def refuse_messages(page: Page) -> None:
+    """From now on this page is told that what it sends can't be sent, over HTTP as its sockets are blocked; until `page.unroute_all()`."""
+    problem = {"status": 400, "code": "bad_text", "detail": "The message holds characters that can't be sent."}
+    page.route_web_socket("**/ws/**", lambda socket: socket.close())
+    page.reload()
+    page.route(
+        "**/events/**", lambda route: route.fulfill(status=400, json=problem) if route.request.method == "POST" else route.fallback()
+    )

@@ -45,7 +45,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="session")
 def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     """One running demo for all tests; each brings customers of its own."""
-    with running_demo(tmp_path_factory.mktemp("e2e"), PORT="3400") as started:
+    with running_demo(tmp_path_factory.mktemp("e2e"), PORT="3400", MESSAGES_PER_MINUTE="100000") as started:
         yield started
 
 

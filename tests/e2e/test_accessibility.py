@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e import axe
-from tests.e2e.chats import Chat, bubble, enter, expect_sent, order_chat, say, write_many
+from tests.e2e.chats import Chat, bubble, enter, expect_sent, order_chat, refuse_messages, say, write_many
 from tests.e2e.test_story import log_in
 from tests.running import Product
 
@@ -79,23 +79,13 @@ def test_axe_finds_nothing_in_a_talk_on_either_side(new_page: NewPage, script: s
 
 def test_axe_finds_nothing_where_a_line_failed_and_one_is_too_long(new_page: NewPage, script: str, chat: Chat) -> None:
     page = enter(new_page(expects=re.compile("400")), chat.link)
-    refuse(page)
+    refuse_messages(page)
     say(page, "Not like this")
     expect(page.locator(".message.failed")).to_be_visible()
     page.get_by_role("textbox").fill("x" * 8001)
     page.get_by_role("textbox").press("Enter")
     expect(page.locator("#alert")).to_contain_text("too long")
     expect_no_violation(page, script)
-
-
-def refuse(page: Page) -> None:
-    """From the next line on the product refuses what this page sends, with a reason; until `page.unroute_all()`."""
-    problem = {"status": 400, "code": "bad_text", "detail": "The message holds characters that can't be sent."}
-    page.route_web_socket("**/ws/**", lambda socket: socket.close())
-    page.reload()
-    page.route(
-        "**/events/**", lambda route: route.fulfill(status=400, json=problem) if route.request.method == "POST" else route.continue_()
-    )
 
 
 # By keyboard alone
@@ -152,7 +142,7 @@ def test_an_agent_answers_by_keyboard_alone(new_page: NewPage, chat: Chat) -> No
 
 def test_a_failed_line_is_sent_again_by_keyboard_alone(new_page: NewPage, chat: Chat) -> None:
     page = enter(new_page(expects=re.compile("400")), chat.link)
-    refuse(page)
+    refuse_messages(page)
     say(page, "Not like this")
     expect(page.locator(".message.failed")).to_be_visible()
     page.unroute_all()

@@ -1,7 +1,6 @@
 // The field at the foot: what Enter means, how it grows, when it counts. It is emptied only once the outbox has the text.
 import { words } from "./words.js";
 
-const DRAFT_MS = 250;
 const isTouch = matchMedia("(pointer: coarse)");
 
 export class Composer {
@@ -16,7 +15,6 @@ export class Composer {
       this.changed();
       this.onInput(this.text);
     });
-    addEventListener("pagehide", () => this.keep(this.text));
   }
 
   get text() {
@@ -39,8 +37,8 @@ export class Composer {
   changed() {
     this.grow();
     this.count();
-    clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.keep(this.text), DRAFT_MS);
+    // At once: what is begun when a page goes away may never be finished.
+    this.keep(this.text);
   }
 
   /** For browsers without `field-sizing`. */

@@ -2,7 +2,7 @@
 import { Composer } from "./composer.js";
 import { Notices } from "./notices.js";
 import { Outbox, Store } from "./outbox.js";
-import { foldOrder, lastOf, rowsOf, Stream } from "./stream.js";
+import { foldOrder, isAbout, lastOf, rowsOf, Stream } from "./stream.js";
 import { ConversationApi, SocketTransport } from "./transport.js";
 import { View } from "./view.js";
 import { words } from "./words.js";
@@ -56,6 +56,7 @@ class Conversation {
     await Promise.all([this.outbox.load(), this.restoreDraft()]);
     this.transport.start();
     if (this.page.urls.calls) this.offerCalls();
+    this.offerFilter();
     // From here on, what is added is news, and read out.
     setTimeout(() => $("log").setAttribute("role", "log"), QUIET_MS);
   }
@@ -88,7 +89,7 @@ class Conversation {
     const events = [...stream.events, ...this.ahead];
     const unsent = transport.unsettled?.(items) ?? items;
     const isCutOff = state === "waiting" || state === "ended";
-    this.view.draw(rowsOf({ ...this, events, unsent, isCutOff }), missed);
+    this.view.draw(rowsOf({ ...this, events, unsent, isCutOff, only: this.only }), missed);
     const isEmpty = this.role !== "agent" && !this.hasOlder && !unsent.length && !events.some(({ type }) => type === "message");
     this.offer("empty", isEmpty, ({ target }) => {
       if (!target.matches(".suggestion")) return;
@@ -133,6 +134,23 @@ class Conversation {
     });
   }
 
+  /** Worth a place only where there are several orders. */
+  async offerFilter() {
+    if (this.missUnshown || this.orders.size < 2 || !this.orderShown) return;
+    this.missUnshown = () => {};
+    const { offerFilter } = await import("./filter.js");
+    this.missUnshown = offerFilter($("filter"), (isFiltered) => {
+      Object.assign(this, { isFiltered, hasUnshown: false });
+      this.draw();
+      this.view.toBottom();
+    });
+  }
+
+  /** The order that everything shown is about, where that is wanted. */
+  get only() {
+    return this.isFiltered ? this.orderShown : undefined;
+  }
+
   // What comes in
 
   isForMe({ type, from }) {
@@ -159,7 +177,10 @@ class Conversation {
     this.outbox.settle(added.filter(({ from }) => from === this.me.member));
     const before = this.orders;
     this.orders = added.reduce(foldOrder, before);
-    if (this.orders !== before) this.drawOrders();
+    if (this.orders !== before) {
+      this.drawOrders();
+      this.offerFilter();
+    }
     this.announce(added.filter((event) => this.isForMe(event) && !event.row));
   }
 
@@ -170,12 +191,18 @@ class Conversation {
   }
 
   announce(news) {
+    const shown = this.only ? news.filter((event) => isAbout(event, this.only)) : news;
+    if (shown.length < news.length) {
+      this.hasUnshown = true;
+      this.missUnshown(news.length - shown.length);
+      this.speak(words("new-messages", { n: news.length - shown.length }));
+    }
     if (news.length) {
       this.notices.type();
       this.notices.count(news.length);
       if (document.hidden || !this.view.isAtBottom) this.unreadFrom ??= news[0].id;
     }
-    this.draw(news.length);
+    this.draw(shown.length);
     this.tellSeen();
   }
 
@@ -241,7 +268,7 @@ class Conversation {
   }
 
   tellSeen() {
-    if (this.state !== "live" || document.hidden || !this.view.isAtBottom || this.stream.last <= this.told) return;
+    if (this.state !== "live" || document.hidden || this.hasUnshown || !this.view.isAtBottom || this.stream.last <= this.told) return;
     this.told = this.stream.last;
     this.transport.seen(this.told);
   }
@@ -277,6 +304,7 @@ class Conversation {
   showOrder(number) {
     this.current = number;
     this.drawOrders();
+    this.draw();
   }
 
   /** The server has drawn the orders; what draws them here is loaded when something about them changes. */

@@ -48,15 +48,11 @@ export function foldOrder(orders, { type, body }) {
   return new Map(orders).set(body.id, { ...orders.get(body.id), ...body });
 }
 
-/**
- * The state that an order had when event `id` was written. Where only part of the log is here, the next change tells what was before it,
- * and where no change follows, it is as it is now.
- */
-export function stateAt({ events, orders }, number, id) {
-  const changes = events.filter(({ type, body }) => (type === ORDER || type === STATUS) && body.id === number);
-  const before = changes.findLast((event) => event.id < id);
-  const after = changes.find((event) => event.id > id && event.type === STATUS);
-  return before?.body.status ?? after?.body.previous ?? orders.get(number)?.status;
+/** The order that a message is about: as it was when that was written, and `now` where it is something else today. */
+function pinOf({ orders }, { about, about_order }, isUnsent) {
+  const order = orders.get(about);
+  const then = isUnsent ? order : about_order;
+  return { about, then, now: then && order && (then.status !== order.status || then.total !== order.total) && order };
 }
 
 /** My last stored message. */
@@ -80,14 +76,17 @@ function fateOf({ id, item }, { last, isSeen, isCutOff }) {
   return isCutOff || item.isHeld ? "waiting" : "sending";
 }
 
+/** Whether it has to do with that order. */
+export const isAbout = ({ type, body }, number) => (type === ORDER || type === STATUS ? body.id : body.about) === number;
+
 const startsGroup = (event, before) => before?.type !== "message" || before.from !== event.from || new Date(event.timestamp) - new Date(before.timestamp) >= GROUP_MS;
 
 /**
  * Rows are {key, kind, look, …}; two that look the same have the same `look`. page: {events, unsent, me, members, orders,
- * seenAt: Map of id -> time, unreadFrom: the id above which the line goes, isCutOff}.
+ * seenAt: Map of id -> time, unreadFrom: the id above which the line goes, only: the order that all rows shall be about, if any, isCutOff}.
  */
 export function rowsOf(page) {
-  const { events, unsent, me, members, unreadFrom } = page;
+  const { events, unsent, me, members, unreadFrom, only } = page;
   const last = unsent.length ? null : lastOf(events, me.member);
   const isSeen = members.some(({ role, seen }) => role !== me.role && seen >= last?.id);
   const rows = [];
@@ -98,7 +97,7 @@ export function rowsOf(page) {
     const kind = KINDS[event.type];
     const call = kind === "call" && calls.get(body.id);
     // A call is one card, where it began.
-    if (!kind || (kind === "call" && !call)) continue;
+    if (!kind || (kind === "call" && !call) || (only && !isAbout(event, only))) continue;
     calls.delete(call?.id);
     if (day(timestamp) !== today) {
       today = day(timestamp);
@@ -113,13 +112,16 @@ export function rowsOf(page) {
     const row = { key: call?.id ?? event.row ?? (mine && client_key || id), kind, event, item, mine, call, name: nameOf(event) };
     if (kind === "message") {
       row.starts = startsGroup(event, before);
-      row.chip = body.about !== about && body.about;
-      row.chipState = row.chip && stateAt(page, row.chip, id);
+      const pin = pinOf(page, body, item);
+      const { then, now } = pin;
+      const look = [body.about, then?.status, then?.total, now?.status, now?.total].join();
+      row.pin = body.about && look !== about && pin;
       row.fate = fateOf(event, { ...page, last, isSeen });
       row.seenAt = row.fate === "seen" && page.seenAt.get(id);
-      about = body.about;
+      row.pinLook = row.pin && look;
+      about = look;
     }
-    row.look = [!item, row.starts, row.chip, row.chipState, row.fate, row.seenAt, item?.reason, item?.wasTried, call?.state, call?.side].join();
+    row.look = [!item, row.starts, row.pinLook, row.fate, row.seenAt, item?.reason, item?.wasTried, call?.state, call?.side].join();
     rows.push(row);
     before = event;
   }

@@ -30,6 +30,14 @@ function fateLine({ fate, seenAt, item }, act) {
     buttons.length > 0 && el("span.choices", {}, ...buttons));
 }
 
+/** Which order a message is about, as it was when it was written, and as it is now where that is something else. */
+function pinned({ about, then, now }) {
+  const number = about;
+  if (!now) return [words("order", { number }), ...(then ? [" · ", state(then.status)] : [])];
+  const said = ({ status, total, currency }, isWhole) => words(`state-${status}`) + (isWhole ? `, ${money(total, currency)}` : "");
+  return [words("pin-changed", { number, then: said(then, true), now: said(now, now.total !== then.total) })];
+}
+
 /** What words.html calls the stage of a call: while it is under way, it depends on whose phone. */
 const stage = ({ state, side }) => (["requested", "started", "ringing", "answered"].includes(state) ? `call-${state}-${side}` : `call-${state}`);
 const length = (seconds) => seconds > 0 && words(seconds < 60 ? "call-seconds" : "call-length", { minutes: Math.floor(seconds / 60), seconds: seconds % 60 });
@@ -48,10 +56,10 @@ const DRAW = {
     el("p.text", {}, words(stage(call), { name: agent ?? words("call-agent"), customer })),
     el("div.foot", {}, clock(timestamp), length(call.seconds)))),
   // My own words are not read back to me, nor again what was read out before our log had it.
-  message: ({ event, mine, name, starts, chip, chipState, fate, ...row }, act) => el(
+  message: ({ event, mine, name, starts, pin, fate, ...row }, act) => el(
     `li.message.${mine ? "mine" : "theirs"}${starts ? ".starts" : ""}.${fate ?? "stored"}`, { "aria-live": (mine || event.row) && "off" },
     el("p.byline", {}, el("b", {}, mine ? words("you") : el("bdi", {}, name)), " ", clock(event.timestamp)),
-    chip && el("p.chip", {}, words("order", { number: chip }), ...(chipState ? [" · ", state(chipState)] : [])),
+    pin && el("p.chip", {}, ...pinned(pin)),
     el("div.bubble", { dir: "auto" }, ...linkified(event.body.text)),
     fate && fateLine({ fate, ...row }, act)),
 };
