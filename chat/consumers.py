@@ -104,6 +104,8 @@ class ConversationConsumer(Frames):
         sequence = _number(frame.get("sequence"))
         if sequence is None or not await self._may_stay():
             return
+        # What the socket was sent is there, whatever our copy of the conversation says.
+        self.me.conversation.sequence = max(self.me.conversation.sequence, self.last)
         if sequence > self.last:
             await self._refresh()
             if sequence > self.me.conversation.sequence:

@@ -387,6 +387,18 @@ async def test_seen_is_told_to_the_others_and_stored(conversation: Conversation,
     assert (await member_of(conversation, "alice")).seen_sequence == 2
 
 
+@live_test
+async def test_what_came_in_live_can_be_seen(conversation: Conversation, alices: Client, agents: Client) -> None:
+    async with Socket(path(conversation, "?after=2"), alices) as mine, Socket(path(conversation, "?after=2"), agents) as theirs:
+        await mine.until("live")
+        await theirs.until("live")
+        await theirs.send({"type": "send", "client_key": "k1", "event": {"type": "message", "body": {"text": "Good morning"}}})
+        event = (await mine.until("events"))["events"][-1]
+        await mine.send({"type": "seen", "sequence": event["id"]})
+        assert (await theirs.until("seen"))["sequence"] == event["id"]
+    assert (await member_of(conversation, "alice")).seen_sequence == event["id"]
+
+
 @browser_test
 async def test_seen_of_the_future_is_named_and_counts_as_the_last_event(conversation: Conversation, alices: Client) -> None:
     async with Socket(path(conversation, "?after=1"), alices) as socket:
