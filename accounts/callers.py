@@ -1,8 +1,15 @@
-"""Where a request comes from."""
+"""Where a request comes from, and from whom."""
 
+import hashlib
 import ipaddress
+from typing import TYPE_CHECKING
 
 from django.http import HttpRequest
+
+from accounts.models import User
+
+if TYPE_CHECKING:
+    from rest_framework.request import Request
 
 LOOPBACK = {"127.0.0.1", "::1"}
 
@@ -20,3 +27,13 @@ def address(request: HttpRequest) -> str:
     except ValueError:
         return "0.0.0.0"  # noqa: S104 - not an address to listen on: whoever comes through a Unix socket counts as one caller
     return str(ipaddress.ip_network(f"{found}/64", strict=False).network_address) if found.version == 6 else str(found)
+
+
+def name_of(request: "Request") -> str:
+    """Who asks the API, for whatever is kept or counted for each: a client or a person; a customer, by the session that their link
+    opened; anybody else by their address.
+    """
+    if isinstance(request.user, User):
+        return f"user:{request.user.pk}"
+    session = request._request.session.session_key or ""
+    return f"session:{hashlib.sha256(session.encode()).hexdigest()}" if session else f"address:{address(request._request)}"

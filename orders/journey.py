@@ -8,6 +8,7 @@ from typing import Any
 from babel import Locale
 from babel.dates import format_skeleton
 from django.conf import settings
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import get_language, gettext_lazy, ngettext, to_locale
 from django.utils.translation import gettext as _
@@ -22,6 +23,15 @@ PATIENCE = timedelta(seconds=30)
 LONGEST_REASON = 60
 # The provider took the mail, and yet the customer doesn't know.
 RETURNED = {Delivery.BOUNCED, Delivery.BLOCKED, Delivery.FAILED, Delivery.SPAM}
+# In the order in which a clerk cares.
+TOLD_STATES = {
+    "failed": gettext_lazy("failed"),
+    "returned": gettext_lazy("mail returned"),
+    "unknown": gettext_lazy("outcome unknown"),
+    "waiting": gettext_lazy("not told yet"),
+    "done": gettext_lazy("told"),
+    "nobody": gettext_lazy("nobody was told"),
+}
 OPENED = {Delivery.OPENED, Delivery.CLICKED}
 
 
@@ -64,6 +74,11 @@ class Told:
     order: Order
     row: OrderConfirmation | None
     condition: Condition
+
+    @property
+    def code(self) -> str:
+        """The same for programs: "told", "failed", "late"…, listed in docs/api.md."""
+        return self.condition.name.lower()
 
     @property
     def tone(self) -> str:
@@ -135,6 +150,18 @@ def told(order: Order) -> list[Told]:
     """What each telling of the order says, the latest first; never empty. Reads `order.confirmations`, so prefetch them for many."""
     rows = sorted(order.confirmations.all(), key=lambda row: -row.version)
     return [Told(order, row, _condition(order, row)) for row in rows] or [Told(order, None, _condition(order, None))]
+
+
+def by_told(orders: QuerySet[Order], value: str) -> QuerySet[Order]:
+    """Orders by how their latest confirmation stands: one of TOLD_STATES. The order's version is that of its latest confirmation."""
+    latest = Q(confirmations__version=F("version"))
+    if value == "nobody":
+        return orders.filter(Q(confirmations=None) | latest & Q(confirmations__state=State.CANCELLED))
+    if value == "unknown":
+        return orders.filter(latest, confirmations__is_unknown=True)
+    if value == "returned":
+        return orders.filter(latest, confirmations__delivery__in=RETURNED)
+    return orders.filter(latest, confirmations__state=value)
 
 
 def address(customer: User) -> str:

@@ -97,6 +97,7 @@ INSTALLED_APPS = [
     "django_otp.plugins.otp_totp",
     "rest_framework",
     "rest_framework_api_key",
+    "django_filters",
     "drf_spectacular",
     "drf_spectacular_sidecar",
 ]
@@ -240,6 +241,10 @@ STORAGES = {
 }
 
 # --- API ---------------------------------------------------------------------------------------------------------------
+# Each process counts by itself: what is in here may be lost at any time.
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 10_000}}}
+# Of one caller, and in one process; 0 counts nobody.
+API_REQUESTS_PER_MINUTE = env.number("API_REQUESTS_PER_MINUTE", default=30_000, least=0, most=10**9)
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "accounts.api.authentication.KeyAuthentication",
@@ -251,6 +256,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PAGINATION_CLASS": "accounts.api.pagination.NewestFirst",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "accounts.api.problems.handle",
+    "DEFAULT_THROTTLE_CLASSES": ["accounts.api.throttling.PerCaller"],
     "PAGE_SIZE": 50,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
@@ -262,6 +268,7 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
+    "ENUM_NAME_OVERRIDES": {"ToldCode": "orders.api.telling.CODES", "StepCode": "orders.api.telling.STEPS"},
 }
 # One body may hold an order with hundreds of lines, not a film; the server refuses more before it is read (`ordersupport/limits.py`).
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000

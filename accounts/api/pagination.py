@@ -1,5 +1,7 @@
 """Lists by cursor: no page is counted, skipped or shown twice while new rows arrive."""
 
+from datetime import datetime
+
 from rest_framework.exceptions import NotFound
 from rest_framework.pagination import Cursor, CursorPagination
 from rest_framework.request import Request
@@ -27,10 +29,13 @@ class ByCursor(CursorPagination):
 
 
 class NewestFirst(ByCursor):
-    """Newest first by primary key."""
+    """Newest first by primary key, or by the column that `?ordering=` names where the view takes it: a time, or the key."""
 
     ordering = "-pk"
 
     def check_position(self, position: str) -> None:
-        """A primary key."""
-        int(position)
+        """A time, or a primary key."""
+        if str(self.ordering[0]).endswith("_at"):
+            datetime.fromisoformat(position)
+        else:
+            int(position)

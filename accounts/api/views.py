@@ -1,6 +1,5 @@
 """What every view of the API does before and around its own part: scopes of keys, `Idempotency-Key`, `dry_run`."""
 
-import hashlib
 from collections.abc import Callable
 from functools import partial
 from typing import Any, ClassVar
@@ -18,7 +17,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts import idempotency
-from accounts.models import ApiKey, Scope, User
+from accounts.callers import name_of
+from accounts.models import ApiKey, Scope
 
 MOST_NAMED = 20
 YES, NO = {"1", "true"}, {"", "0", "false"}
@@ -64,7 +64,7 @@ class Api(APIView):
     def _once(self, key: str, act: Callable[..., Response], request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """The method's answer, or the one that was given before."""
         address = f"{request.method} {request.get_full_path()}"
-        asked = idempotency.Asked(_caller(request), key, address, idempotency.digests(_body(request)))
+        asked = idempotency.Asked(name_of(request), key, address, idempotency.digests(_body(request)))
         try:
             answer, is_replay = idempotency.once(asked, lambda: _kept(act(request, *args, **kwargs)))
         except idempotency.ReusedError as reused:
@@ -101,14 +101,6 @@ def _key(request: Request) -> str | None:
         words = _("An Idempotency-Key has 1 to %d printable ASCII characters.") % idempotency.LONGEST_KEY
         raise ValidationError(words, code="bad_idempotency_key")
     return key
-
-
-def _caller(request: Request) -> str:
-    """Whose key it is: a client's or a person's; a customer's, by the session that their link opened; in the demo this machine's."""
-    if isinstance(request.user, User):
-        return f"user {request.user.pk}"
-    session = request._request.session.session_key or ""
-    return f"session {hashlib.sha256(session.encode()).hexdigest()}" if session else f"address {request.META.get('REMOTE_ADDR', '')}"
 
 
 def _body(request: Request) -> Any:

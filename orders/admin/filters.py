@@ -3,13 +3,13 @@
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import F, Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from chat.outbox import State
-from orders.journey import RETURNED
+from orders import journey
 from orders.models import Order, OrderConfirmation
 
 Choices = list[tuple[str, Any]]
@@ -23,27 +23,12 @@ class ToldFilter(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
         """In the order in which a clerk cares."""
-        return [
-            ("failed", _("failed")),
-            ("returned", _("mail returned")),
-            ("unknown", _("outcome unknown")),
-            ("waiting", _("not told yet")),
-            ("done", _("told")),
-            ("nobody", _("nobody was told")),
-        ]
+        return list(journey.TOLD_STATES.items())
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Order]) -> QuerySet[Order]:
-        """The order's version is that of its latest confirmation, so no subquery is needed."""
+        """Those of the chosen state."""
         value = self.value()
-        if value == "nobody":
-            return queryset.filter(Q(confirmations=None) | Q(confirmations__version=F("version"), confirmations__state=State.CANCELLED))
-        if value == "unknown":
-            return queryset.filter(confirmations__version=F("version"), confirmations__is_unknown=True)
-        if value == "returned":
-            return queryset.filter(confirmations__version=F("version"), confirmations__delivery__in=RETURNED)
-        if value in {"failed", "waiting", "done"}:
-            return queryset.filter(confirmations__version=F("version"), confirmations__state=value)
-        return queryset
+        return journey.by_told(queryset, value) if value in journey.TOLD_STATES else queryset
 
 
 class StateFilter(admin.SimpleListFilter):

@@ -27,6 +27,7 @@ from accounts.models import User
 from chat import conversations, links
 from chat.models import Conversation
 from orders import snapshot
+from orders.api.intake import take_in
 from orders.api.serializers import OrderSerializer
 from orders.models import Order
 from orders.placing import place_sample
@@ -110,22 +111,20 @@ class OrderView(GuideView):
 
     queryset = Order.objects.none()
 
-    @extend_schema(operation_id="guide_order", request=OrderSerializer, responses={201: OrderMade})
+    @extend_schema(operation_id="guide_order", request=OrderSerializer, responses={200: OrderMade, 201: OrderMade})
     def post(self, request: Request) -> Response:
-        """201 with what was made and the customer's link."""
+        """201 with what was made and the customer's link; 200 with the order that has this `external_id` already."""
         given = self.given(request)
         customer = _customer(given)
         logger.info("Creating order...")
         creator = request.user if isinstance(request.user, User) else None
         if "lines" in given:
-            form = OrderSerializer(data=given | {"customer": customer.username}, context={"creator": creator})
-            form.is_valid(raise_exception=True)
-            order = form.save()
+            order, is_new = take_in(given | {"customer": customer.username}, creator=creator)
         else:
-            order = place_sample(customer, created_by=creator)
+            order, is_new = place_sample(customer, created_by=creator), True
         conversation = conversations.open_for(customer)
         logger.info("Order URL: %s%s", settings.PUBLIC_URL, links.path_for(conversation, order.number))
-        return Response(_order_made(order, conversation), status=201)
+        return Response(_order_made(order, conversation), status=201 if is_new else 200)
 
 
 def conversation_of(user: User) -> Conversation | None:

@@ -28,6 +28,13 @@ ADDRESS = {
 }
 
 
+class TakenError(serializers.ValidationError):
+    """The same client gave the `external_id` to another order."""
+
+    def __init__(self) -> None:
+        super().__init__(TAKEN)
+
+
 class LineSerializer(serializers.ModelSerializer[OrderLine]):
     """One article. `unit_price` is a decimal string in the order's currency."""
 
@@ -126,11 +133,21 @@ class OrderSerializer(serializers.ModelSerializer[Order]):
         if self.instance is not None and isinstance(data, dict):
             same = {"customer": self.instance.customer.username, "currency": self.instance.currency}
             fixed = [name for name in ("customer", "currency", "lines") if name in data]
-            errors = {name: [STAYS] for name in fixed if name not in same or data[name] != same[name]}
+            errors = {name: [STAYS] for name in fixed if name in same and data[name] != same[name]}
+            if "lines" in data and not self._has_lines(data["lines"]):
+                errors["lines"] = [STAYS]
             if errors:
                 raise serializers.ValidationError(errors)
             data = {name: value for name, value in data.items() if name not in fixed}
         return super().to_internal_value(data)
+
+    def _has_lines(self, given: Any) -> bool:
+        """Whether these are the stored lines, however their prices are written."""
+        form = LineSerializer(data=given, many=True)
+        if not isinstance(given, list) or self.instance is None or not form.is_valid():
+            return False
+        stored = [(line.name, line.sku, line.quantity, line.unit_price) for line in self.instance.lines.all()]
+        return stored == [(line["name"], line.get("sku", ""), line.get("quantity", 1), line["unit_price"]) for line in form.validated_data]
 
     def get_total(self, order: Order) -> str:
         """The sum as a decimal string."""
@@ -178,8 +195,9 @@ class OrderSerializer(serializers.ModelSerializer[Order]):
             Order(pk=self.instance.pk if self.instance else None, status=status).clean()
         except InvalidError as error:
             raise serializers.ValidationError(serializers.as_serializer_error(error)) from None
-        if self._is_taken(attrs.get("external_id", "")):
-            raise serializers.ValidationError(TAKEN)
+        # A new one's id was looked for before (`orders/api/intake.py`).
+        if self.instance is not None and self._is_taken(attrs.get("external_id", "")):
+            raise TakenError
         return attrs
 
     def _is_taken(self, external_id: str) -> bool:
@@ -203,7 +221,7 @@ class OrderSerializer(serializers.ModelSerializer[Order]):
         except IntegrityError:
             if not self._is_taken(self.validated_data.get("external_id", "")):
                 raise
-            raise serializers.ValidationError(TAKEN) from None
+            raise TakenError from None
 
     def create(self, validated_data: dict[str, Any]) -> Order:
         """Store the order and its lines together."""

@@ -4,7 +4,10 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import QuerySet
-from rest_framework import mixins
+from django_filters.rest_framework import DjangoFilterBackend
+from drf_spectacular.utils import extend_schema
+from rest_framework import mixins, serializers
+from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
@@ -12,15 +15,28 @@ from rest_framework.viewsets import GenericViewSet
 from accounts.api.parsers import JsonParser
 from accounts.api.permissions import IsStaffOrKey, MayUseModel
 from accounts.api.serializers import CustomerSerializer, customers
-from accounts.api.views import Api
+from accounts.api.views import Api, is_dry_run
 from accounts.models import User
+from orders.api import telling
+from orders.api.filters import CustomerFilter, OrderFilter, Ordering
+from orders.api.intake import take_in
 from orders.api.serializers import OrderSerializer
 from orders.models import Order
+from orders.rehearsal import rehearse
 
 
-class OrderViewSet(
-    Api, mixins.CreateModelMixin, mixins.RetrieveModelMixin, mixins.UpdateModelMixin, mixins.ListModelMixin, GenericViewSet[Order]
-):
+class RehearsedOrder(serializers.Serializer[Any]):
+    """What posting the order would come to. `why_no_mail` is null where a mail would go out."""
+
+    order = OrderSerializer()
+    is_new = serializers.BooleanField()
+    conversation = telling.ConversationToBe()
+    event = telling.EventToBe(allow_null=True)
+    mail = telling.MailShape(allow_null=True)
+    why_no_mail = telling.ReasonShape(allow_null=True)
+
+
+class OrderViewSet(Api, mixins.RetrieveModelMixin, mixins.UpdateModelMixin, mixins.ListModelMixin, GenericViewSet[Order]):
     """Orders by their number: list, read, make, change the status."""
 
     queryset = Order.objects.select_related("customer__conversation").prefetch_related("lines", "confirmations")
@@ -29,16 +45,38 @@ class OrderViewSet(
     http_method_names = ["get", "post", "patch", "head", "options"]
     parser_classes = [JsonParser]
     lookup_value_regex = "[0-9]{1,18}"
+    filter_backends = [DjangoFilterBackend, Ordering]
+    filterset_class = OrderFilter
+    ordering_fields = ("number", "created_at", "updated_at")
+    ordering = ("-number",)
 
     def get_queryset(self) -> QuerySet[Order]:
         """All orders; the one to be changed is locked, so that of two changes at once the second sees the first."""
         orders = super().get_queryset()
+        if self.action == "explain":
+            return orders.prefetch_related("confirmations__mail_events")
         return orders.select_for_update(of=("self",)) if self.action == "partial_update" else orders
+
+    @extend_schema(responses={200: OrderSerializer, 201: OrderSerializer})
+    def create(self, request: Request) -> Response:
+        """201 with the new order; 200 with the one that this client gave the same `external_id`, changed where it still may be."""
+        order, is_new = take_in(request.data, creator=request.user if isinstance(request.user, User) else None)
+        shown = self.get_serializer(order).data
+        if is_dry_run(request):
+            rehearsal = telling.rehearsal(rehearse(order), order)
+            return Response({"order": shown, "is_new": is_new, **rehearsal})
+        return Response(shown, status=201 if is_new else 200)
 
     @transaction.atomic
     def partial_update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Change the status, the address, the shop's own id or its data."""
         return super().partial_update(request, *args, **kwargs)
+
+    @extend_schema(responses=telling.ExplainShape)
+    @action(detail=True, filter_backends=[], pagination_class=None)
+    def explain(self, request: Request, pk: str) -> Response:
+        """Why the customer was or wasn't told, in words and codes."""
+        return Response(telling.explain(self.get_object()))
 
 
 class CustomerViewSet(
@@ -51,6 +89,8 @@ class CustomerViewSet(
     permission_classes = [IsStaffOrKey, MayUseModel]
     http_method_names = ["get", "post", "patch", "head", "options"]
     parser_classes = [JsonParser]
+    filter_backends = [DjangoFilterBackend]
+    filterset_class = CustomerFilter
     lookup_field = "username"
     # PostgreSQL refuses to look for a NUL, and no name has one.
     lookup_value_regex = r"[^/\x00]{1,150}"

@@ -210,15 +210,66 @@ def test_a_customer_who_was_switched_off_gets_no_order(shop: Client, alice: User
 # --- The shop's own id -------------------------------------------------------------------------------------------------
 
 
-def test_the_shops_own_id_is_taken_once(shop: Client, alice: User) -> None:
-    post(shop, body(external_id="W-17"))
-    assert problem(post(shop, body(external_id="W-17"))) == (400, "external_id", "unique")
+def test_an_order_that_comes_again_is_the_same_order(shop: Client, alice: User) -> None:
+    first, second = post(shop, body(external_id="W-17")), post(shop, body(external_id="W-17"))
+    assert (first.status_code, second.status_code, first.json()["number"]) == (201, 200, second.json()["number"])
+    assert (Order.objects.count(), OrderConfirmation.objects.count()) == (1, 1)
 
 
 @THREADS
-def test_the_shops_own_id_is_taken_once_by_eight_at_once(shop: Client, alice: User) -> None:
+def test_an_order_that_comes_eight_times_at_once_is_one_order(shop: Client, alice: User) -> None:
     answers = at_once(8, lambda number: post(shop, body(external_id="W-17")))
-    assert sorted(answer.status_code for answer in answers) == [201] + [400] * 7
+    assert sorted(answer.status_code for answer in answers) == [200] * 7 + [201]
+    assert len({answer.json()["number"] for answer in answers}) == 1
+
+
+def test_an_order_that_comes_again_changes_what_may_still_be_changed(shop: Client, alice: User) -> None:
+    post(shop, body(external_id="W-17", data={"gift": False}, shipping_address={"city": "Lund", "street": "Way 1"}))
+    made = post(shop, body(external_id="W-17", data={"gift": True}, shipping_address={"city": "Berlin"})).json()
+    assert (made["data"], made["shipping_address"]["city"], made["shipping_address"]["street"]) == ({"gift": True}, "Berlin", "Way 1")
+
+
+def test_a_draft_that_comes_again_as_placed_is_told(shop: Client, alice: User) -> None:
+    post(shop, body(external_id="W-17", status="draft"))
+    assert post(shop, body(external_id="W-17", status="placed")).json()["status"] == "placed"
+    drain()
+    assert OrderConfirmation.objects.get().state == "done"
+
+
+@pytest.mark.parametrize("sent", ["placed", "draft", None])
+def test_an_order_that_comes_again_never_moves_back(shop: Client, alice: User, sent: str | None) -> None:
+    post(shop, body(external_id="W-17"))
+    Order.objects.update(status="shipped")
+    changes = {"status": sent} if sent else {}
+    assert (post(shop, body(external_id="W-17", **changes)).status_code, Order.objects.get().status) == (200, "shipped")
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"lines": [{"name": "Mug", "quantity": 3, "unit_price": "12.50"}]}, "lines"),
+        ({"lines": []}, "lines"),
+        ({"customer": "bob"}, "customer"),
+        ({"currency": "SEK"}, "currency"),
+    ],
+)
+def test_an_order_that_comes_again_as_another_one_is_refused(
+    shop: Client, alice: User, bob: User, changes: dict[str, Any], field: str
+) -> None:
+    post(shop, body(external_id="W-17"))
+    assert problem(post(shop, body(external_id="W-17", **changes))) == (400, field, "read_only")
+
+
+@pytest.mark.parametrize("price", ["12.5", "12.50", 12.5, "12.5000"])
+def test_the_same_price_written_otherwise_is_the_same(shop: Client, alice: User, price: object) -> None:
+    post(shop, body(external_id="W-17"))
+    same = [{"name": "Mug", "sku": "M-1", "quantity": 2, "unit_price": price}]
+    assert post(shop, body(external_id="W-17", lines=same)).status_code == 200
+
+
+def test_an_id_is_the_same_with_blanks_around_it_and_as_a_number(shop: Client, alice: User) -> None:
+    answers = [post(shop, body(external_id=given)) for given in ("17", " 17 ", 17)]
+    assert [answer.status_code for answer in answers] == [201, 200, 200]
 
 
 def test_two_clients_may_use_the_same_id(shop: Client, alice: User, clerk: User) -> None:

@@ -1,0 +1,53 @@
+"""How many requests one caller may make in a minute, and the headers that say so.
+
+Counted in each process's own memory: a guard against a client that runs wild, and no request waits for another machine to be counted.
+Header names: https://datatracker.ietf.org/doc/html/draft-ietf-httpapi-ratelimit-headers-07
+"""
+
+import math
+import time
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.core.cache import cache
+from rest_framework.throttling import BaseThrottle
+
+from accounts.callers import name_of
+
+if TYPE_CHECKING:
+    # DRF reads this module by name while its own views module is still loading.
+    from rest_framework.request import Request
+    from rest_framework.views import APIView
+
+WINDOW_SECONDS = 60
+
+
+class PerCaller(BaseThrottle):
+    """API_REQUESTS_PER_MINUTE of each caller in each minute of the clock; 0 means no limit."""
+
+    _seconds_left = 0
+
+    def allow_request(self, request: "Request", view: "APIView") -> bool:
+        """Count the request, and tell the caller what is left."""
+        limit = settings.API_REQUESTS_PER_MINUTE
+        if not limit:
+            return True
+        now = time.time()
+        self._seconds_left = math.ceil(WINDOW_SECONDS - now % WINDOW_SECONDS)
+        count = _counted(f"api:{name_of(request)}:{int(now // WINDOW_SECONDS)}")
+        left = {"Limit": limit, "Remaining": max(0, limit - count), "Reset": self._seconds_left}
+        view.headers |= {f"RateLimit-{name}": str(value) for name, value in left.items()}
+        return count <= limit
+
+    def wait(self) -> float:
+        """Seconds until the next minute, for Retry-After."""
+        return self._seconds_left
+
+
+def _counted(name: str) -> int:
+    cache.add(name, 0, timeout=2 * WINDOW_SECONDS)
+    try:
+        return cache.incr(name)
+    except ValueError:
+        # Dropped in between, because the cache is full of other callers.
+        return 1

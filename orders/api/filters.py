@@ -1,0 +1,56 @@
+"""Which orders and customers a list shows, and in which order."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django_filters import rest_framework as filters
+from rest_framework.exceptions import ValidationError
+from rest_framework.filters import OrderingFilter
+from rest_framework.request import Request
+
+from accounts.models import User
+from orders import journey
+from orders.models import Order, Status
+
+
+class OrderFilter(filters.FilterSet):
+    """`status` may be given several times. Times are ISO 8601; `…_from` is part of the range, `…_before` is not."""
+
+    status = filters.MultipleChoiceFilter(choices=Status.choices)
+    customer = filters.CharFilter(field_name="customer__username", max_length=150)
+    external_id = filters.CharFilter(max_length=100)
+    told = filters.ChoiceFilter(choices=list(journey.TOLD_STATES.items()), method="by_told")
+    placed_from = filters.IsoDateTimeFilter(field_name="placed_at", lookup_expr="gte")
+    placed_before = filters.IsoDateTimeFilter(field_name="placed_at", lookup_expr="lt")
+    changed_from = filters.IsoDateTimeFilter(field_name="updated_at", lookup_expr="gte")
+
+    class Meta:
+        model = Order
+        fields: list[str] = []
+
+    def by_told(self, orders: QuerySet[Order], name: str, value: str) -> QuerySet[Order]:
+        """How the latest telling stands, as in the admin's list."""
+        return journey.by_told(orders, value)
+
+
+class CustomerFilter(filters.FilterSet):
+    """Customers by what a shop knows of them."""
+
+    username = filters.CharFilter(max_length=150)
+    email = filters.CharFilter(lookup_expr="iexact", max_length=254)
+
+    class Meta:
+        model = User
+        fields: list[str] = []
+
+
+class Ordering(OrderingFilter):
+    """`?ordering=` with a name of the view's `ordering_fields`; another one is refused, because a list in another order misleads."""
+
+    def remove_invalid_fields(self, queryset: QuerySet[Any], fields: Any, view: Any, request: Request) -> list[str]:
+        """The fields, of which there is one: pages by cursor follow a single column."""
+        allowed = {sign + name for name in view.ordering_fields for sign in ("", "-")}
+        if len(fields) != 1 or fields[0] not in allowed:
+            detail = f"Write one of: {', '.join(sorted(allowed))}."
+            raise ValidationError({"ordering": [detail]}, code="invalid_choice")
+        return list(fields)

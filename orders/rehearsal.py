@@ -1,0 +1,46 @@
+"""What telling a customer of an order would come to: the mail, the event and the conversation, before anybody is told.
+
+Runs on stored rows, so whoever rehearses what is not stored yet does so in a transaction that is rolled back.
+"""
+
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+from chat import conversations, folds, links
+from chat.models import Conversation
+from chat.outbox import BackendError, State
+from orders import emails, journey, snapshot
+from orders.emails import OrderMail
+from orders.models import Order
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """`mail` and `event` are None where nobody would be told; `why_not` is then {"code", "text"}."""
+
+    conversation_id: str | None
+    opens_conversation: bool
+    mail: OrderMail | None = None
+    event: dict[str, Any] | None = None
+    why_not: dict[str, str] | None = None
+
+
+def rehearse(order: Order) -> Rehearsal:
+    """What the worker would do next about this order."""
+    before = Conversation.objects.filter(customer=order.customer).first()
+    waiting = order.confirmations.filter(version=order.version, state=State.WAITING).exists()
+    if not waiting:
+        told = journey.told(order)[0]
+        return Rehearsal(_id(before), False, why_not={"code": told.code, "text": told.sentence})
+    event = {"type": folds.ORDER_CONFIRMED, "body": snapshot.confirm_body(order)}
+    conversation = before or conversations.open_for(order.customer)
+    try:
+        mail = emails.confirmation(order, url=links.url_for(conversation, order.number), idempotency_key=uuid.uuid4())
+    except BackendError as refused:
+        return Rehearsal(_id(before), before is None, event=event, why_not={"code": refused.code, "text": str(refused)})
+    return Rehearsal(_id(before), before is None, mail=mail, event=event)
+
+
+def _id(conversation: Conversation | None) -> str | None:
+    return conversation.public_id if conversation else None

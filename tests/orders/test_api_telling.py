@@ -1,0 +1,247 @@
+"""What the API says of telling: rehearsed before, explained after."""
+
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.test import Client
+from django.utils import timezone
+
+from accounts.models import User
+from chat.coordinator import drain
+from orders.models import MailEvent, Order, OrderConfirmation, StoredMail
+
+Place = Callable[..., Order]
+URL = "/api/orders/"
+
+
+@pytest.fixture
+def shop(api_key: str) -> Client:
+    """A client with a key that may do everything."""
+    return Client(headers={"Authorization": f"Token {api_key}"}, raise_request_exception=False)
+
+
+def body(**changes: Any) -> dict[str, Any]:
+    """An order for Alice as a shop sends it."""
+    return {"customer": "alice", "lines": [{"name": "Mug", "quantity": 2, "unit_price": "12.50"}], **changes}
+
+
+def rehearse(shop: Client, content: dict[str, Any]) -> Any:
+    """A dry run."""
+    return shop.post(f"{URL}?dry_run=1", content, content_type="application/json")
+
+
+def rows() -> dict[str, int]:
+    """How many rows each table has."""
+    return {model._meta.label: model._base_manager.count() for model in apps.get_models()}
+
+
+# --- Rehearsed ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_dry_run_stores_nothing_at_all(shop: Client, alice: User) -> None:
+    shop.get(URL)  # the key's last use is noted
+    before = rows()
+    answer = rehearse(shop, body())
+    assert (answer.status_code, answer["Dry-Run"], rows()) == (200, "true", before)
+
+
+@pytest.mark.parametrize("language", ["en", "zh-hans"])
+def test_a_dry_runs_mail_and_event_are_the_real_ones(shop: Client, alice: User, language: str) -> None:
+    User.objects.filter(pk=alice.pk).update(language=language)
+    shop.post(URL, body(), content_type="application/json")
+    drain()  # from now on Alice has a conversation
+    shown = rehearse(shop, body(external_id="W-1")).json()
+    number = shop.post(URL, body(external_id="W-1"), content_type="application/json").json()["number"]
+    drain()
+    sent = StoredMail.objects.latest("pk")
+    event = Order.objects.get(pk=number).customer.conversation.events.latest("sequence")
+
+    def without_ids(words: str, order: object) -> str:
+        return re.sub(r"key=[\w:.%-]+", "key=", words).replace(str(order), "1")
+
+    assert shown["mail"]["language"] == language
+    assert (shown["mail"]["to"], shown["conversation"]["is_new"]) == (sent.to, False)
+    rehearsed = shown["order"]["number"]
+    mails = [(mail, getattr(sent, mail)) for mail in ("subject", "text", "html")]
+    assert [without_ids(shown["mail"][part], rehearsed) for part, _words in mails] == [without_ids(words, number) for _part, words in mails]
+    assert event.type == shown["event"]["type"]
+    known = {"id": 0, "placed_at": ""}
+    assert event.body | known == shown["event"]["body"] | known
+
+
+def test_a_customers_first_order_would_open_their_conversation(shop: Client, alice: User) -> None:
+    assert rehearse(shop, body()).json()["conversation"] == {"id": None, "is_new": True}
+
+
+@pytest.mark.parametrize(("changes", "code"), [({"status": "draft"}, "draft")])
+def test_a_dry_run_says_why_no_mail_would_go_out(shop: Client, alice: User, changes: dict[str, Any], code: str) -> None:
+    shown = rehearse(shop, body(**changes)).json()
+    assert (shown["mail"], shown["event"], shown["why_no_mail"]["code"]) == (None, None, code)
+
+
+def test_a_dry_run_finds_the_missing_address(shop: Client, alice: User) -> None:
+    User.objects.filter(pk=alice.pk).update(email="")
+    shown = rehearse(shop, body()).json()
+    assert (shown["mail"], shown["why_no_mail"]["code"]) == (None, "no_address")
+
+
+def test_a_dry_run_of_a_known_order_says_that_its_customer_knows(shop: Client, alice: User) -> None:
+    shop.post(URL, body(external_id="W-1"), content_type="application/json")
+    drain()
+    shown = rehearse(shop, body(external_id="W-1", data={"gift": True})).json()
+    assert (shown["is_new"], shown["why_no_mail"]["code"], shown["order"]["data"]) == (False, "told", {"gift": True})
+    assert Order.objects.get().data == {}
+
+
+def test_a_wrong_order_is_refused_in_a_dry_run_too(shop: Client, alice: User) -> None:
+    assert rehearse(shop, body(lines=[])).json()["errors"][0]["field"] == "lines"
+
+
+# --- Explained ---------------------------------------------------------------------------------------------------------
+
+
+def explained(shop: Client, order: Order) -> Any:
+    """The explanation."""
+    return shop.get(f"{URL}{order.number}/explain/").json()
+
+
+def stand(order: Order, **fields: Any) -> None:
+    """The confirmation as it stands after a bad day."""
+    OrderConfirmation.objects.filter(order=order).update(**fields)
+
+
+def test_an_order_that_was_told_is_explained_step_by_step(shop: Client, alice: User, place: Place) -> None:
+    order = place(alice)
+    drain()
+    found = explained(shop, order)
+    steps = found["versions"][0]["steps"]
+    assert (found["is_told"], found["code"], found["versions"][0]["error"]) == (True, "told", None)
+    assert [step["code"] for step in steps if step["at"]] == ["conversation_opened", "event_added", "mail_sent"]
+
+
+def test_a_draft_is_explained(shop: Client, alice: User, place: Place) -> None:
+    found = explained(shop, place(alice, status="draft"))
+    assert (found["is_told"], found["code"], found["versions"]) == (False, "draft", [])
+    assert "draft" in found["text"]
+
+
+def test_a_missing_address_is_explained(shop: Client, alice: User, place: Place) -> None:
+    User.objects.filter(pk=alice.pk).update(email="")
+    order = place(alice)
+    drain()
+    found = explained(shop, order)
+    assert (found["is_told"], found["code"], found["versions"][0]["error"]["code"]) == (False, "failed", "no_address")
+
+
+SOON = timezone.now() + timedelta(hours=1)
+STANDINGS: list[tuple[dict[str, Any], str, str | None]] = [
+    ({"next_attempt_at": SOON, "attempts": 2, "error_code": "timeout", "last_error": "No answer."}, "late", "timeout"),
+    ({"next_attempt_at": SOON, "is_unknown": True, "error_code": "lost", "last_error": "Lost."}, "unknown", "lost"),
+    ({"state": "failed", "is_unknown": True, "error_code": "outcome_unknown", "last_error": "Nobody knows."}, "unsure", "outcome_unknown"),
+    ({"next_attempt_at": timezone.now() - timedelta(minutes=5)}, "stalled", None),
+    ({"state": "cancelled", "last_error": "Taken back."}, "taken_back", "taken_back"),
+]
+
+
+@pytest.mark.parametrize(("fields", "code", "error"), STANDINGS, ids=[row[1] for row in STANDINGS])
+def test_what_holds_a_mail_back_is_explained(
+    shop: Client, alice: User, place: Place, fields: dict[str, Any], code: str, error: str | None
+) -> None:
+    order = place(alice)
+    stand(order, **fields)
+    found = explained(shop, order)
+    assert (found["is_told"], found["code"], (found["versions"][0]["error"] or {}).get("code")) == (False, code, error)
+
+
+def test_a_mail_that_came_back_is_explained(shop: Client, alice: User, place: Place) -> None:
+    order = place(alice)
+    drain()
+    row = order.confirmations.get()
+    MailEvent.objects.create(
+        confirmation=row,
+        message_id="m",
+        recipient="alice@example.com",
+        type="hard_bounce",
+        reason="no such box",
+        occurred_at=timezone.now(),
+    )
+    stand(order, delivery="bounced")
+    found = explained(shop, order)
+    assert (found["code"], found["versions"][0]["mail_events"][0]["reason"]) == ("returned", "no such box")
+
+
+def test_an_order_that_isnt_there_is_not_explained(shop: Client) -> None:
+    assert shop.get(f"{URL}999999/explain/").status_code == 404
+
+
+# --- Found -------------------------------------------------------------------------------------------------------------
+
+
+def numbers(shop: Client, query: str) -> list[int]:
+    """The orders of a list."""
+    return [row["number"] for row in shop.get(f"{URL}?{query}").json()["results"]]
+
+
+@pytest.fixture
+def three(alice: User, bob: User, place: Place) -> list[int]:
+    """A told order of Alice's, a draft of hers, and a shipped one of Bob's, which nobody was told of."""
+    told, draft, shipped = place(alice), place(alice, status="draft"), place(bob)
+    drain()
+    stand(shipped, state="failed")
+    Order.objects.filter(pk=shipped.pk).update(status="shipped", external_id="W-3", placed_at="2026-01-05T10:00:00Z")
+    return [told.number, draft.number, shipped.number]
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("status=draft", [1]),
+        ("status=draft&status=shipped", [2, 1]),
+        ("customer=bob", [2]),
+        ("customer=nobody", []),
+        ("external_id=W-3", [2]),
+        ("told=done", [0]),
+        ("told=failed", [2]),
+        ("told=nobody", [1]),
+        ("placed_from=2026-01-05T10:00:00Z&placed_before=2026-01-05T10:00:01Z", [2]),
+        ("placed_before=2026-01-05T10:00:00Z", []),
+        ("changed_from=2100-01-01T00:00:00Z", []),
+        ("ordering=number", [0, 1, 2]),
+        ("ordering=-created_at", [2, 1, 0]),
+        ("ordering=updated_at&limit=1", [0]),
+    ],
+)
+def test_a_list_shows_what_was_asked_for(shop: Client, three: list[int], query: str, expected: list[int]) -> None:
+    assert numbers(shop, query) == [three[place] for place in expected]
+
+
+@pytest.mark.parametrize(
+    "query", ["status=lost", "told=maybe", "placed_from=junk", "ordering=junk", "ordering=number,created_at", "external_id=%00"]
+)
+def test_a_filter_that_means_nothing_is_refused(shop: Client, three: list[int], query: str) -> None:
+    answer = shop.get(f"{URL}?{query}")
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, query.partition("=")[0])
+
+
+@pytest.mark.parametrize("ordering", ["created_at", "-updated_at", "number"])
+def test_a_filtered_list_goes_on_by_cursor_in_its_order(shop: Client, three: list[int], ordering: str) -> None:
+    query, seen = f"{URL}?ordering={ordering}&limit=1", []
+    while query:
+        page = shop.get(query).json()
+        seen += [row["number"] for row in page["results"]]
+        query = page["next"]
+    assert seen == numbers(shop, f"ordering={ordering}")
+
+
+def test_a_cursor_of_another_ordering_is_a_404(shop: Client, three: list[int]) -> None:
+    following = shop.get(f"{URL}?ordering=created_at&limit=1").json()["next"]
+    assert shop.get(following.replace("created_at", "number")).status_code == 404
+
+
+def test_customers_are_found_by_address(shop: Client, alice: User, bob: User) -> None:
+    found = shop.get("/api/customers/?email=ALICE@example.com").json()["results"]
+    assert [row["username"] for row in found] == ["alice"]
