@@ -12,7 +12,7 @@ from queue import Empty, Full, Queue
 
 import redis
 
-from chat import outbox
+from chat import wakes
 from chat.hub import Hint, hub
 
 logger = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ class Bus:
     def start(self) -> None:
         """Carry this process's hints and wake-ups from now on."""
         hub.relay = self._relay
-        outbox.also_wake(self._wake)
+        wakes.also_wake(self._wake)
         for thread in self._threads:
             thread.start()
 
@@ -90,7 +90,7 @@ class Bus:
                 message = subscription.get_message(timeout=RECONNECT_SECONDS)
                 if message and message["type"] == "subscribe":
                     self.is_up = True
-                    outbox.wake_here()
+                    wakes.wake_here()
                     logger.info("Redis carries hints")
                 elif message and message["type"] == "message":
                     self._take(json.loads(message["data"]))
@@ -99,6 +99,6 @@ class Bus:
         if message.get("from") == self._id:
             return
         if "wake" in message:
-            outbox.wake_here()
+            wakes.wake_here()
         elif isinstance(room := message.get("room"), str) and isinstance(hint := message.get("hint"), dict):
             hub.deliver(room, Hint(hint))

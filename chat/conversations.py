@@ -50,10 +50,15 @@ def join(conversation: Conversation, user: User) -> Member:
     with transaction.atomic():
         member, is_new = Member.objects.get_or_create(conversation=conversation, user=user)
         if is_new:
-            role = "customer" if member.is_customer else "agent"
-            person = {"id": user.public_id, "name": user.username, "display_name": user.display_name}
-            add_event(conversation, "member:joined", {"user": person, "role": role}, sender=member, key=f"joined:{member.public_id}")
+            conversation.sequence = _store(joining(member)).event.sequence
     return member
+
+
+def joining(member: Member) -> record.Draft:
+    """What the others read when a member joins: {"user": {"id", "name", "display_name"}, "role": "customer" or "agent"}. One joins once."""
+    person = {"id": member.user.public_id, "name": member.user.username, "display_name": member.user.display_name}
+    body: JSON = {"user": person, "role": "customer" if member.is_customer else "agent"}
+    return record.Draft(member.conversation_id, "member:joined", body, sender=member, key=f"joined:{member.public_id}")
 
 
 def add_event(

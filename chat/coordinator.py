@@ -1,4 +1,9 @@
-"""The worker's one thread: claims due rows, drives their rules, and hands their outside calls to a pool of threads."""
+"""The worker's one thread: claims due rows, drives their rules, and hands their outside calls to a pool of threads.
+
+It goes round in turns. In each it takes whatever calls have ended, claims what there is room for, brings all those rows forward in one
+transaction (`chat/tasks.py`), and after the commit hands out the calls that they wait for. A kind of row is asked for when something
+woke us, each second, and for as long as there was more of it than room.
+"""
 
 import logging
 import os
@@ -6,10 +11,11 @@ import socket
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from datetime import timedelta
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -19,9 +25,10 @@ from django.db import connection
 from django_guid import set_guid
 
 from accounts import idempotency
-from chat import alive, metrics, outbox
+from chat import alive, outbox, tasks, wakes
 from chat.models import WorkerBeat
-from chat.outbox import BackendError, Call, LeaseLostError, OutboxRow, Work
+from chat.outbox import Call, OutboxRow
+from chat.tasks import Step, Task
 
 logger = logging.getLogger(__name__)
 
@@ -30,56 +37,6 @@ BEAT_SECONDS = 10.0
 # How often a worker looks for others that died on this machine.
 LOOK_SECONDS = 2.0
 PRUNE_SECONDS = 3600.0
-
-
-class Task:
-    """One claimed row and its half-way rule."""
-
-    def __init__(self, row: OutboxRow, rule: Callable[[Any], Work]) -> None:
-        self.row = row
-        self.work = self._begin(rule)
-
-    def _begin(self, rule: Callable[[Any], Work]) -> Work:
-        # Nothing of the rule runs before `advance`, which catches what it raises, even of a rule that is no generator.
-        yield from rule(self.row)
-
-    def advance(self, result: Any = None, error: BaseException | None = None) -> Call | None:
-        """Run the rule up to its next outside call; None once the row came to an end of its attempt."""
-        set_guid(self.row.correlation_id)
-        try:
-            while True:
-                call = self.work.throw(error) if error else self.work.send(result)
-                if not call.local:
-                    return call
-                result, error = _outcome(call)
-        except StopIteration:
-            self._close(None)
-        except BackendError as refused:
-            self._close(refused)
-        except LeaseLostError:
-            logger.warning("%s lost its lease; its new holder decides", self)
-        except DatabaseError:
-            # Nothing can be written now; the lease brings the row back.
-            logger.exception("%s stopped: the database failed", self)
-        except Exception as bug:
-            logger.exception("%s met a fault of ours", self)
-            self._close(BackendError(f"A fault of ours: {type(bug).__name__}. We keep trying.", code="internal"))
-        return None
-
-    def _close(self, error: BackendError | None) -> None:
-        try:
-            if error is None:
-                self.row.finish()
-            else:
-                self.row.give_back(error)
-            outcome = (error.code or "error") if error else "done"
-            metrics.ATTEMPTS.labels(self.row._meta.model_name, outcome).inc()
-            logger.info("%s: attempt %d ended with %s", self, self.row.attempts, outcome)
-        except (LeaseLostError, DatabaseError) as lost:
-            logger.warning("%s could not be closed: %s", self, type(lost).__name__)
-
-    def __str__(self) -> str:
-        return f"{self.row._meta.model_name} {self.row.pk}"
 
 
 class Every:
@@ -109,25 +66,27 @@ class Coordinator:
         self.under_way: set[Task] = set()
         self.name = f"{socket.gethostname()}:{os.getpid()}"
         self.stopping = threading.Event()
+        self._polls = Every(POLL_SECONDS)
         self._chores: list[tuple[Every, Callable[[], object]]] = [
             (Every(settings.OUTBOX_LEASE_SECONDS / 3), self._renew),
             (Every(BEAT_SECONDS), self._beat),
             (Every(LOOK_SECONDS), alive.free_rows_of_the_dead),
             (Every(PRUNE_SECONDS), idempotency.prune),
         ]
+        # The kinds of which something may be due.
+        self._asked: set[type[OutboxRow]] = set()
+        # Calls that have ended, and those of the embedded side, which are made in the turn that takes their result.
+        self._ready: list[Step] = []
         self._done: SimpleQueue[tuple[Task, Future[Any]] | None] = SimpleQueue()
         self._pool = ThreadPoolExecutor(self.slots, thread_name_prefix="outside")
 
     def run(self) -> None:
         """Work until `stop`; then begin nothing new, wait for what is under way, and return."""
         sign = alive.Sign()
-        outbox.listen(self._done)
+        wakes.listen(self._done)
         while not self.stopping.is_set() or self.under_way:
-            began = self._begin()
-            if not began or len(self.under_way) >= self.slots:
-                self._collect(block=True)
-            self._collect(block=False)
-        outbox.ignore(self._done)
+            self._turn()
+        wakes.ignore(self._done)
         self._pool.shutdown()
         sign.end()
         connection.close()
@@ -136,6 +95,13 @@ class Coordinator:
         """Ask `run` to end; safe from any thread and from a signal handler."""
         self.stopping.set()
         self._done.put(None)
+
+    def _turn(self) -> None:
+        rows = self._claim_due()
+        self._collect(block=not rows and not self._ready)
+        steps, self._ready = self._ready, []
+        if steps or rows:
+            self._advance(steps, rows)
 
     def _beat(self) -> None:
         """Leave a sign of life for `/readyz`."""
@@ -158,84 +124,100 @@ class Coordinator:
                     due.again()
                     raise
 
-    def _begin(self) -> int:
-        """Claim and begin what is due; the number of rows. Whatever goes wrong here, the next turn tries again."""
+    def _claim_due(self) -> list[OutboxRow]:
+        """Claim what is due. Whatever goes wrong here, the next turn tries again."""
+        claimed: list[OutboxRow] = []
         try:
             self._keep_up()
-            return 0 if self.stopping.is_set() else self._claim()
+            if not self.stopping.is_set():
+                self._claim(claimed)
+            return claimed
         except DatabaseError as error:
             logger.warning("the database can't be asked for work (%s); we try again", type(error).__name__)
         except Exception:
             logger.exception("a fault of ours while asking for work; we try again")
-        connection.close()
-        self.stopping.wait(POLL_SECONDS)
-        return 0
+        self._pause()
+        return claimed
 
-    def _claim(self) -> int:
-        """Begin what is due; the kind of which the least is under way comes first, so that a backlog of one holds up no other."""
-        began, under_way = 0, Counter(type(task.row) for task in self.under_way)
-        for model, rule in sorted(outbox.rules().items(), key=lambda kind: under_way[kind[0]]):
-            free = self.slots - len(self.under_way)
+    def _claim(self, claimed: list[OutboxRow]) -> None:
+        """Kind by kind, the one of which the least is under way first, so that a backlog of one holds up no other."""
+        if self._polls.is_due():
+            self._asked.update(outbox.rules())
+        under_way = Counter(type(task.row) for task in self.under_way)
+        for model in sorted(self._asked, key=lambda kind: under_way[kind]):
+            free = self.slots - len(self.under_way) - len(claimed)
             if free <= 0:
                 break
-            for row in model.claim(free):
-                began += 1
-                task = Task(row, rule)
-                self._hand_out(task, task.advance())
-        return began
+            rows = model.claim(free)
+            claimed += rows
+            if len(rows) < free:
+                self._asked.discard(model)
 
     def _collect(self, *, block: bool) -> None:
+        """Take what has ended; with `block`, wait for it, or for something to do."""
         try:
             while True:
                 item = self._done.get(block=block, timeout=POLL_SECONDS if block else None)
                 block = False
-                if item is not None:
+                if item is None:
+                    self._asked.update(outbox.rules())
+                else:
                     task, future = item
-                    self.under_way.discard(task)
-                    error = future.exception()
-                    self._hand_out(task, task.advance(None if error else future.result(), error))
+                    self._ready.append((task, future.result))
         except Empty:
             return
 
-    def _hand_out(self, task: Task, call: Call | None) -> None:
-        if call is None:
+    def _advance(self, steps: Sequence[Step], rows: Sequence[OutboxRow]) -> None:
+        for task, _outcome in steps:
+            self.under_way.discard(task)
+            # Where one ended the next of its kind may be due: a conversation's copies go one after the other.
+            self._asked.add(type(task.row))
+        try:
+            calls = tasks.advance(steps, rows)
+        except Exception:
+            # Nothing is lost: every call before this was made under a stamp that was committed before it.
+            logger.exception("%d rows stopped: their transaction failed; they come back with their leases", len(steps) + len(rows))
+            self._pause()
             return
+        for task, call in calls:
+            self._hand_out(task, call)
+
+    def _hand_out(self, task: Task, call: Call) -> None:
         self.under_way.add(task)
+        if call.local:
+            self._ready.append((task, partial(tasks.make, call)))
+            return
+        set_guid(task.row.correlation_id)
         # In a copy of this context, so that a provider's log lines carry the row's correlation id.
-        future = self._pool.submit(copy_context().run, _timed, call)
+        future = self._pool.submit(copy_context().run, tasks.make, call)
         future.add_done_callback(lambda done: self._done.put((task, done)))
 
-
-def _timed(call: Call) -> Any:
-    """Make the call, and note how long it took and how it ended."""
-    began, outcome = time.perf_counter(), "ok"
-    try:
-        return call.function()
-    except BackendError as refused:
-        outcome = "unknown" if refused.unknown else "permanent" if refused.permanent else "temporary"
-        raise
-    except Exception:
-        outcome = "fault"
-        raise
-    finally:
-        metrics.PROVIDER_SECONDS.labels(call.provider, outcome).observe(time.perf_counter() - began)
+    def _pause(self) -> None:
+        """The database, or we, failed: a new connection, and a moment of peace."""
+        connection.close()
+        self._polls.again()
+        self.stopping.wait(POLL_SECONDS)
 
 
 def drain() -> int:
     """Work on all rows that are due now, in this thread, and return how many attempts that took (tests and commands)."""
     attempts = 0
-    while rows := [(rule, row) for model, rule in outbox.rules().items() for row in model.claim(100)]:
-        for rule, row in rows:
-            attempts += 1
-            task = Task(row, rule)
-            call = task.advance()
-            while call is not None:
-                call = task.advance(*_outcome(call))
+    while rows := [row for model in outbox.rules() for row in model.claim(100)]:
+        attempts += len(rows)
+        calls = tasks.advance([], rows)
+        while calls:
+            calls = tasks.advance([(task, _outcome(task, call)) for task, call in calls])
     return attempts
 
 
-def _outcome(call: Call) -> tuple[Any, BaseException | None]:
+def _outcome(task: Task, call: Call) -> tasks.Outcome:
+    """Made at once, and before the transaction that takes its result, unless it is the embedded side's."""
+    if call.local:
+        return partial(tasks.make, call)
+    set_guid(task.row.correlation_id)
+    done: Future[Any] = Future()
     try:
-        return _timed(call), None
+        done.set_result(tasks.make(call))
     except Exception as error:
-        return None, error
+        done.set_exception(error)
+    return done.result

@@ -21,6 +21,7 @@ from chat.backends import names
 from chat.backends.base import AlreadyThereError, Copy, Mirror, NotThereError, Page, RefusedForGoodError
 from chat.models import Conversation, Event, EventKind, Member, MirroredEvent, MirrorRefusal
 from chat.outbox import BackendError, Call, State, Work
+from chat.wakes import wake
 
 vonage = partial(Call, provider="vonage")
 logger = logging.getLogger(__name__)
@@ -229,7 +230,7 @@ def try_again(refusal: MirrorRefusal) -> int:
         refusals.delete()
         now = outbox.clock()
         due = stopped.update(state=State.WAITING, next_attempt_at=now, created_at=now, finished_at=None, last_error="", error_code="")
-        transaction.on_commit(outbox.wake)
+        transaction.on_commit(wake)
     return due
 
 

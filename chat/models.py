@@ -5,12 +5,12 @@ from datetime import datetime, timedelta
 from typing import Self
 
 from django.conf import settings
-from django.db import models, transaction
+from django.db import models
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from chat.outbox import WORKER, OutboxRow, State, clock, lease, new_token
+from chat.outbox import WORKER, OutboxRow, State, clock
 from chat.phones.models import CallReport, Notice, PhoneCall, StoredLeg, StoredText  # noqa: F401 - models are looked for here
 
 JSON = dict[str, object]
@@ -182,27 +182,17 @@ class MirroredEvent(OutboxRow):
         return f"{self.conversation_id}/{self.event_id}"
 
     @classmethod
-    def claim(cls, limit: int) -> list[Self]:
-        """As every outbox row, but never past an earlier waiting row of the same conversation, and never too many at once."""
-        now = clock()
-        waiting = cls._base_manager.filter(state=State.WAITING)
-        earlier = waiting.filter(conversation=OuterRef("conversation"), pk__lt=OuterRef("pk"))
-        due = waiting.filter(~Exists(earlier), next_attempt_at__lte=now).order_by("next_attempt_at", "pk")
-        if not due.exists():
-            return []
-        held = waiting.filter(lease_token__isnull=False, next_attempt_at__gt=now).values_list("lease_token", flat=True)
-        # Others' are not counted: they have threads of their own, and a dead one's leases would leave nobody any.
-        free = min(limit, cls.MOST_AT_ONCE - sum(token is not None and token.node == WORKER for token in held))
-        if free <= 0:
-            return []
-        token, until = new_token(), now + lease()
-        with transaction.atomic():
-            rows: list[Self] = list(due.select_for_update(skip_locked=True, of=("self",))[:free])
-            taken = cls._base_manager.filter(pk__in=[row.pk for row in rows])
-            taken.update(lease_token=token, next_attempt_at=until, attempts=models.F("attempts") + 1)
-        for row in rows:
-            row.lease_token, row.next_attempt_at, row.attempts = token, until, row.attempts + 1
-        return rows
+    def due(cls, now: datetime) -> "models.QuerySet[Self]":
+        """Never past an earlier waiting row of the same conversation."""
+        earlier = cls._base_manager.filter(state=State.WAITING, conversation=OuterRef("conversation"), pk__lt=OuterRef("pk"))
+        return super().due(now).filter(~Exists(earlier))
+
+    @classmethod
+    def room(cls, limit: int, now: datetime) -> int:
+        """Never too many of this worker's at once: others have threads of their own, and a dead one's leases would leave nobody any."""
+        held = cls._base_manager.filter(state=State.WAITING, lease_token__isnull=False, next_attempt_at__gt=now)
+        tokens = held.values_list("lease_token", flat=True)
+        return min(limit, cls.MOST_AT_ONCE - sum(token is not None and token.node == WORKER for token in tokens))
 
     def end_refused(self, reason: str) -> None:
         """Vonage takes no such event (any more); the rule returns right after this."""

@@ -3,20 +3,19 @@
 A row is written in the transaction that causes it. The coordinator (`chat/coordinator.py`, one thread a process) claims due rows
 under a lease and drives each one's work: a generator that touches the database freely and *yields* every call to the outside.
 Yielded calls run on pool threads and their result, or error, comes back into the generator. So a rule reads top to bottom like a
-plain function, and by construction all HTTP happens in pool threads and all database writes in the coordinator.
+plain function, and by construction all HTTP happens in pool threads and all database writes in the coordinator. Rows that are ready
+at the same moment share a commit (`chat/tasks.py`); no call leaves before the commit of everything that its row did before it.
 
 There is no "running" state to be stuck in: a claim only moves `next_attempt_at` to the end of the lease, so a dead worker's row
 comes due by itself; a living one renews the leases of what it has under way. Every write of a claimed row is fenced by its lease
 token: a late zombie changes nothing.
 """
 
-import random
 import secrets
 import uuid
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from queue import SimpleQueue
 from typing import Any, Self, TypeVar
 
 from django.conf import settings
@@ -26,13 +25,9 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django_guid import get_guid
 
-BACKOFF_FIRST_SECONDS = 2.0
-# A young row is tried each minute at least. An old one waits a tenth of its age, up to a quarter of an hour: after an outage nobody waits
-# much longer than it lasted, and thousands of rows don't ask each minute all through a long one.
-BACKOFF_YOUNG_SECONDS = 60.0
-BACKOFF_LONGEST_SECONDS = 900.0
-# Whatever a provider asks for, and however much it writes.
-RETRY_AFTER_LONGEST_SECONDS = 86_400.0
+from chat import backoff
+from chat.wakes import wake
+
 LONGEST_ERROR = 2000
 # Names this process in the tokens of its leases.
 WORKER = secrets.randbits(48)
@@ -119,11 +114,22 @@ class OutboxRow(models.Model):
         """Commit a finished step, and hold the row for another lease. Raises LeaseLostError where it is no longer ours."""
         self._write(next_attempt_at=clock() + lease(), is_unknown=False, **fields)
 
-    def finish(self) -> None:
-        """Nothing is left to do; a row that was cancelled stays so."""
-        if self.state == State.CANCELLED:
+    @classmethod
+    def stamp_together(cls, rows: "Sequence[Self]", **fields: Any) -> None:
+        """Stamp several rows of this process in one statement. Raises LeaseLostError, and stamps none, where one is no longer ours."""
+        fields |= {"next_attempt_at": clock() + lease(), "is_unknown": False}
+        with transaction.atomic():
+            if cls._held(rows).update(**fields) != len(rows):
+                raise LeaseLostError(f"one of {len(rows)} {cls._meta.label}")
+        for row in rows:
+            row._set(fields)
+
+    def finish(self, **fields: Any) -> None:
+        """Nothing is left to do; `fields` are what the last step brought. A row that has ended already stays as it is."""
+        if self.state in {State.CANCELLED, State.DONE}:
             return
-        self._write(state=State.DONE, finished_at=clock(), lease_token=None, last_error="", error_code="", is_unknown=False)
+        ended = {"state": State.DONE, "finished_at": clock(), "lease_token": None}
+        self._write(**ended, last_error="", error_code="", is_unknown=False, **fields)
 
     def cancel(self, reason: str) -> None:
         """Nothing is to be done any more. The rule returns right after this."""
@@ -139,9 +145,11 @@ class OutboxRow(models.Model):
         }
         if error.permanent or self._is_too_old(now):
             self._write(state=State.FAILED, finished_at=now, lease_token=None, **told)
-        else:
-            delay = max(backoff(self.attempts, waited=now - self.created_at), min(error.retry_after or 0.0, RETRY_AFTER_LONGEST_SECONDS))
-            self._write(next_attempt_at=now + timedelta(seconds=delay), lease_token=None, **told)
+            return
+        if error.code in backoff.NOT_TRIED:
+            told["attempts"] = max(0, self.attempts - 1)
+        delay = backoff.delay(self.attempts, waited=now - self.created_at, retry_after=error.retry_after, code=error.code)
+        self._write(next_attempt_at=now + delay, lease_token=None, **told)
 
     def retry_now(self) -> bool:
         """Make a failed or waiting row due at once; False where it is done, cancelled or being worked on."""
@@ -158,15 +166,32 @@ class OutboxRow(models.Model):
         held = type(self)._base_manager.filter(pk=self.pk, lease_token=self.lease_token, state=State.WAITING)
         if self.lease_token is None or not held.update(**fields):
             raise LeaseLostError(f"{self._meta.label} {self.pk}")
+        self._set(fields)
+
+    def _set(self, fields: dict[str, Any]) -> None:
         for name, value in fields.items():
             setattr(self, name, value)
 
     @classmethod
+    def _held(cls, rows: "Iterable[Self]") -> "models.QuerySet[Self]":
+        """Those of the rows that are still ours."""
+        tokens = {row.pk: row.lease_token for row in rows}
+        return cls._base_manager.filter(pk__in=tokens, lease_token__in=set(tokens.values()), state=State.WAITING)
+
+    @classmethod
     def renew(cls, rows: "Iterable[Self]") -> None:
         """Hold rows whose calls are still under way for another lease; one that is not ours any more stays as it is."""
-        tokens = {row.pk: row.lease_token for row in rows}
-        ours = cls._base_manager.filter(pk__in=tokens, lease_token__in=set(tokens.values()), state=State.WAITING)
-        ours.update(next_attempt_at=clock() + lease())
+        cls._held(rows).update(next_attempt_at=clock() + lease())
+
+    @classmethod
+    def due(cls, now: datetime) -> "models.QuerySet[Self]":
+        """What may be claimed now; a kind of row that has a rule of its own says it here."""
+        return cls._base_manager.filter(state=State.WAITING, next_attempt_at__lte=now)
+
+    @classmethod
+    def room(cls, limit: int, now: datetime) -> int:
+        """How many of up to `limit` due rows may be claimed now."""
+        return limit
 
     @classmethod
     def claim(cls, limit: int) -> list[Self]:
@@ -175,12 +200,12 @@ class OutboxRow(models.Model):
         A row that comes back from a dead worker for longer than the maximum age ends in `failed`: it may be what kills them.
         """
         now = clock()
-        due = cls._base_manager.filter(state=State.WAITING, next_attempt_at__lte=now).order_by("next_attempt_at", "pk")
-        if not due.exists():
+        due = cls.due(now).order_by("next_attempt_at", "pk")
+        if not due.exists() or (free := cls.room(limit, now)) <= 0:
             return []
         token, until = new_token(), now + lease()
         with transaction.atomic():
-            rows: list[Self] = list(due.select_for_update(skip_locked=True)[:limit])
+            rows: list[Self] = list(due.select_for_update(skip_locked=True, of=("self",))[:free])
             taken = cls._base_manager.filter(pk__in=[row.pk for row in rows])
             taken.update(lease_token=token, next_attempt_at=until, attempts=models.F("attempts") + 1)
         fatal = [row for row in rows if row.lease_token and row._is_too_old(now)]
@@ -193,8 +218,7 @@ class OutboxRow(models.Model):
 
 Row = TypeVar("Row", bound=OutboxRow)
 _rules: dict[type[OutboxRow], Callable[[Any], Work]] = {}
-_listeners: set["SimpleQueue[Any]"] = set()
-_wakers: list[Callable[[], None]] = []
+_together: dict[Callable[[Any], Work], Callable[[list[Any]], list[Work]]] = {}
 
 
 def works_on(model: type[Row]) -> Callable[[Callable[[Row], Work]], Callable[[Row], Work]]:
@@ -207,37 +231,32 @@ def works_on(model: type[Row]) -> Callable[[Callable[[Row], Work]], Callable[[Ro
     return register
 
 
+def works_on_many(model: type[Row]) -> Callable[[Callable[[list[Row]], list[Work]]], Callable[[list[Row]], list[Work]]]:
+    """As `works_on`, for a rule that begins with many rows at once, in few statements, and answers a generator for each, in their order.
+
+    It runs in one transaction. Where it raises, nothing of it is kept, and each row is begun by itself: a bad one harms no other.
+    """
+
+    def register(begin: Callable[[list[Row]], list[Work]]) -> Callable[[list[Row]], list[Work]]:
+        def alone(row: Row) -> Work:
+            [work] = begin([row])
+            yield from work
+
+        _rules[model] = alone
+        _together[alone] = begin
+        return begin
+
+    return register
+
+
+def together(rule: Callable[[Any], Work]) -> Callable[[list[Any]], list[Work]] | None:
+    """How a rule begins with many rows at once; None where it takes them one by one."""
+    return _together.get(rule)
+
+
 def rules() -> dict[type[OutboxRow], Callable[[Any], Work]]:
     """Each kind of row and the rule that works on it."""
     return dict(_rules)
-
-
-def listen(queue: "SimpleQueue[Any]") -> None:
-    """Put None into `queue` after each commit of this process that wrote a row."""
-    _listeners.add(queue)
-
-
-def ignore(queue: "SimpleQueue[Any]") -> None:
-    """Put nothing into `queue` any more."""
-    _listeners.discard(queue)
-
-
-def wake() -> None:
-    """Tell the coordinators that a row may be due: of this process at once, of others where a bus is set (they poll anyway)."""
-    wake_here()
-    for tell in _wakers:
-        tell()
-
-
-def wake_here() -> None:
-    """Tell the coordinators of this process."""
-    for queue in _listeners.copy():
-        queue.put(None)
-
-
-def also_wake(tell: Callable[[], None]) -> None:
-    """Call `tell` (which returns at once) whenever a row may be due, to wake other processes."""
-    _wakers.append(tell)
 
 
 def clock() -> datetime:
@@ -258,13 +277,6 @@ def lease() -> timedelta:
 def new_token() -> uuid.UUID:
     """A new lease's token. Its last 48 bits (`node`) name this process, for `chat/alive.py`; the others are random."""
     return uuid.UUID(int=(uuid.uuid4().int >> 48 << 48) | WORKER)
-
-
-def backoff(attempts: int, *, waited: timedelta) -> float:
-    """Seconds until the next attempt of a row of this age: exponential with full jitter, so that a provider coming back is not run over."""
-    longest = min(max(BACKOFF_YOUNG_SECONDS, waited.total_seconds() / 10), BACKOFF_LONGEST_SECONDS)
-    highest = min(longest, BACKOFF_FIRST_SECONDS * 2.0 ** min(attempts - 1, 20))
-    return random.uniform(highest / 10, highest)  # noqa: S311 - spreads load, guards nothing
 
 
 def _storable(words: str) -> str:

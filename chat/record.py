@@ -16,11 +16,12 @@ from django.db.models import Model
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _  # worded by whoever asked, not in the language of whose turn it was
 
-from chat import backends, metrics, shapes
+from chat import backends, metrics, outbox, shapes
 from chat.hub import INBOX, Hint, hub
 from chat.messages import RefusedError
 from chat.models import JSON, Conversation, Event, Member, MirroredEvent
 from chat.phones import waiting
+from chat.wakes import wake
 
 # The client key of a message that came by Vonage's webhook is this and its number there.
 FROM_VONAGE = "vonage:"
@@ -34,7 +35,8 @@ class Draft:
 
     `provider_id`: it came from Vonage under this id; all others are copied there, where Vonage is configured.
     `vonage_after`: the sender's browser may have sent it there itself, when our last event had this number; if its webhook was faster
-    than the browser, what came of that is the answer. `is_paced`: the sender's limit holds for it.
+    than the browser, what came of that is the answer. `is_paced`: the sender's limit holds for it. `correlation_id`: of what causes it,
+    where that is not the request or row in hand.
     """
 
     conversation_id: int
@@ -45,6 +47,7 @@ class Draft:
     provider_id: str | None = None
     vonage_after: int | None = None
     is_paced: bool = False
+    correlation_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -111,15 +114,27 @@ class _Batch:
         outcomes = [self._number(draft) for draft in self.drafts]
         taken = [(draft, outcome) for draft, outcome in zip(self.drafts, outcomes, strict=True) if isinstance(outcome, Stored)]
         Event.objects.bulk_create(stored.event for _draft, stored in taken)
-        MirroredEvent.objects.bulk_create(
-            MirroredEvent(event=stored.event, conversation=stored.event.conversation, may_be_there=draft.vonage_after is not None)
-            for draft, stored in taken
-            if draft.provider_id is None and backends.mirror().wants(draft.kind)
-        )
+        self._copy(taken)
         self._keep(taken)
         for _draft, stored in taken:
             transaction.on_commit(partial(_tell, stored))
         return outcomes
+
+    def _copy(self, taken: list[tuple[Draft, Stored]]) -> None:
+        """A row for each copy that Vonage is to have, and the worker is told of them."""
+        copies = [
+            MirroredEvent(
+                event=stored.event,
+                conversation=stored.event.conversation,
+                may_be_there=draft.vonage_after is not None,
+                correlation_id=outbox.current_correlation_id() if draft.correlation_id is None else draft.correlation_id,
+            )
+            for draft, stored in taken
+            if draft.provider_id is None and backends.mirror().wants(draft.kind)
+        ]
+        if copies:
+            MirroredEvent.objects.bulk_create(copies)
+            transaction.on_commit(wake)
 
     def _number(self, draft: Draft) -> Stored | Exception:
         """The event under its number, or why not; the conversation and the member in our hand know of it from then on."""

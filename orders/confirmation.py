@@ -1,39 +1,76 @@
 """The pipeline: an order that was placed becomes a conversation, an event in it, and one mail.
 
-Each step is stamped and committed by itself, and a repeat begins after the last stamp. Repeating a step does no harm either: the
+The first two steps are database work and are done for all orders that are ready at once; the mail goes out by itself. Each step is
+stamped in the transaction that does it, and a repeat begins after the last stamp. Repeating a step does no harm either: the
 conversation is the customer's only one, the event has a key of its own, the mail carries an idempotency key kept on the row.
 """
 
+from functools import partial
+
 from django.db import transaction
+from django.db.models import prefetch_related_objects
 from django.utils import timezone
 
-from chat import conversations, folds, links, outbox
+from chat import folds, links, outbox, system_events
 from chat.models import Conversation
 from chat.outbox import Work
+from chat.system_events import News
 from orders import emails, mailing, snapshot
 from orders.models import Order, OrderConfirmation, Status, next_version
 
 
-@outbox.works_on(OrderConfirmation)
-def run(confirmation: OrderConfirmation) -> Work:
-    """Tell the customer of one version of their order."""
-    order = Order.objects.select_related("customer").prefetch_related("lines").get(pk=confirmation.order_id)
-    if order.status in {Status.CANCELLED, Status.DRAFT} and not confirmation.event_added_at:
-        confirmation.cancel("The order was taken back before its customer was told.")
-        return
-    tried_at = confirmation.mail_tried_at
-    conversation = _open(confirmation, order)
-    if not confirmation.event_added_at:
-        with transaction.atomic():
-            now = timezone.now()
-            key = f"order-confirm:{order.number}:{confirmation.version}"
-            conversations.add_event(conversation, folds.ORDER_CONFIRMED, snapshot.confirm_body(order), key=key)
-            # The mail's attempt begins right away; saying so in this commit saves one.
-            confirmation.stamp(event_added_at=now, mail_tried_at=now)
-    if not confirmation.mail_sent_at:
-        url = links.url_for(conversation, order.number)
-        mail = emails.confirmation(order, url=url, idempotency_key=confirmation.idempotency_key)
-        yield from mailing.send(confirmation, mail, tried_at=tried_at)
+@outbox.works_on_many(OrderConfirmation)
+def tell(confirmations: list[OrderConfirmation]) -> list[Work]:
+    """Tell customers of a version of their orders each: the event in their conversation here, the mail in what is answered."""
+    prefetch_related_objects(confirmations, "order__customer__conversation", "order__lines")
+    taken_back = {row.pk for row in confirmations if _is_taken_back(row)}
+    # Found before this attempt writes its own.
+    tried_at = {row.pk: row.mail_tried_at for row in confirmations}
+    untold = [row for row in confirmations if not row.event_added_at and row.pk not in taken_back]
+    told = _add_events(untold) if untold else {}
+    works = []
+    for row in confirmations:
+        if row.pk in taken_back:
+            works.append(_take_back(row))
+        else:
+            conversation = told.get(row.order.customer_id) or row.order.customer.conversation
+            works.append(mailing.send(row, partial(_mail, row, conversation), tried_at=tried_at[row.pk]))
+    return works
+
+
+def _is_taken_back(confirmation: OrderConfirmation) -> bool:
+    return confirmation.order.status in {Status.CANCELLED, Status.DRAFT} and not confirmation.event_added_at
+
+
+def _take_back(confirmation: OrderConfirmation) -> Work:
+    yield from ()
+    confirmation.cancel("The order was taken back before its customer was told.")
+
+
+def _add_events(confirmations: list[OrderConfirmation]) -> dict[int, Conversation]:
+    """Open the conversations, add the events, and stamp both; the conversations by customer."""
+    news = [
+        News(
+            customer=row.order.customer,
+            type=folds.ORDER_CONFIRMED,
+            body=snapshot.confirm_body(row.order),
+            key=f"order-confirm:{row.order_id}:{row.version}",
+            correlation_id=row.correlation_id,
+        )
+        for row in confirmations
+    ]
+    with transaction.atomic():
+        told = system_events.add(news)
+        now = timezone.now()
+        # The mail's attempt begins right away; saying so in this commit saves one.
+        OrderConfirmation.stamp_together(confirmations, conversation_opened_at=now, event_added_at=now, mail_tried_at=now)
+    return told
+
+
+def _mail(confirmation: OrderConfirmation, conversation: Conversation) -> emails.OrderMail:
+    order = confirmation.order
+    url = links.url_for(conversation, order.number)
+    return emails.confirmation(order, url=url, idempotency_key=confirmation.idempotency_key)
 
 
 def resend(order: Order) -> OrderConfirmation:
@@ -47,10 +84,3 @@ def resend(order: Order) -> OrderConfirmation:
             return latest
         next_version(order)
         return OrderConfirmation.objects.create(order=order, version=order.version)
-
-
-def _open(confirmation: OrderConfirmation, order: Order) -> Conversation:
-    conversation = conversations.open_for(order.customer)
-    if not confirmation.conversation_opened_at:
-        confirmation.stamp(conversation_opened_at=timezone.now())
-    return conversation

@@ -6,13 +6,12 @@ of sent mails before repeating, and where that does not tell either, the row fai
 https://developers.brevo.com/docs/heterogenous-versions-batch-emails, /changelog/email-api-now-supports-idempotency
 """
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
 from django.core.mail import get_connection
-from django.db import transaction
 from django.utils import timezone
 
 from chat.outbox import BackendError, Call, Work
@@ -24,10 +23,18 @@ from orders.models import OrderConfirmation
 KEY_PROTECTS = timedelta(minutes=14)
 
 
-def send(confirmation: OrderConfirmation, mail: OrderMail, *, tried_at: datetime | None) -> Work:
-    """Hand the mail over, unless an earlier attempt did. `tried_at`: since when such an attempt is open, as this run found it."""
+Write = Callable[[], OrderMail]
+
+
+def send(confirmation: OrderConfirmation, write: Write, *, tried_at: datetime | None) -> Work:
+    """Hand the mail over, unless an earlier attempt did. `tried_at`: since when such an attempt is open, as this run found it.
+
+    `write` makes the mail, and asks no database: it is called in the thread that sends.
+    """
+    if confirmation.mail_sent_at:
+        return
     if tried_at and timezone.now() - tried_at > KEY_PROTECTS:
-        found = yield from _ask(confirmation, mail, since=tried_at)
+        found = yield from _ask(confirmation, write, since=tried_at)
         if found is not None:
             _sent(confirmation, found)
             return
@@ -35,22 +42,28 @@ def send(confirmation: OrderConfirmation, mail: OrderMail, *, tried_at: datetime
     if not confirmation.mail_tried_at:
         confirmation.stamp(mail_tried_at=timezone.now())
     try:
-        yield Call(partial(mail.send, fail_silently=False), local=emails.is_local(), provider="sendinblue")
+        message_id = yield Call(partial(_hand_over, write), local=emails.is_local(), provider="sendinblue")
     except BackendError as refused:
         # Refused without doing anything, and no earlier attempt is open: the next one needs to ask nobody.
         if not refused.unknown and not tried_at:
             confirmation.stamp(mail_tried_at=None)
         raise
-    _sent(confirmation, mail.message_id)
+    _sent(confirmation, message_id)
 
 
-def _ask(confirmation: OrderConfirmation, mail: OrderMail, *, since: datetime) -> Generator[Call, Any, str | None]:
+def _hand_over(write: Write) -> str:
+    mail = write()
+    mail.send(fail_silently=False)
+    return mail.message_id
+
+
+def _ask(confirmation: OrderConfirmation, write: Write, *, since: datetime) -> Generator[Call, Any, str | None]:
     """The message id where the mail had left, None where it surely had not; a backend that can't be asked keeps every key for good."""
     find = getattr(get_connection(), "find", None)
     if find is None:
         return None
     try:
-        message_id: str | None = yield Call(partial(find, mail, since=since), provider="sendinblue")
+        message_id: str | None = yield Call(lambda: find(write(), since=since), provider="sendinblue")
         return message_id
     except BackendError as refused:
         if not refused.permanent:
@@ -67,6 +80,5 @@ def _ask(confirmation: OrderConfirmation, mail: OrderMail, *, since: datetime) -
 
 def _sent(confirmation: OrderConfirmation, message_id: str) -> None:
     told = {"message_id": message_id} if message_id else {}
-    with transaction.atomic():
-        confirmation.stamp(mail_sent_at=timezone.now(), mail_tried_at=None, **told)
-        deliveries.adopt(confirmation)
+    confirmation.finish(mail_sent_at=timezone.now(), mail_tried_at=None, **told)
+    deliveries.adopt(confirmation)

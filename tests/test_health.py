@@ -86,9 +86,9 @@ def test_the_workers_lines_carry_the_rows_correlation_id(
     order.confirmations.update(correlation_id="3f1c0000-0000-4000-8000-000000000000")
     root = logging.getLogger()
     caplog.handler.addFilter(root.handlers[0].filters[0])
-    with caplog.at_level(logging.INFO, logger="chat.coordinator"):
+    with caplog.at_level(logging.INFO, logger="chat.tasks"):
         drain()
-    assert [record.correlation_id for record in caplog.records if record.name == "chat.coordinator"] == [  # type: ignore[attr-defined]
+    assert [record.correlation_id for record in caplog.records if record.name == "chat.tasks"] == [  # type: ignore[attr-defined]
         "3f1c0000-0000-4000-8000-000000000000"
     ]
 

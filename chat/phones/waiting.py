@@ -13,6 +13,7 @@ from chat import backends, outbox
 from chat.models import Conversation, Event
 from chat.phones import numbers
 from chat.phones.models import Notice
+from chat.wakes import wake
 
 # Who answered this recently is probably still there, and is given a moment to see the next line before a text calls them.
 AROUND = timedelta(minutes=5)
@@ -36,7 +37,7 @@ def begin(conversation: Conversation) -> None:
     if rows:
         # Two doors may get here at once: the constraint, not the look above, makes it once.
         Notice.objects.bulk_create(rows, ignore_conflicts=True)
-        transaction.on_commit(outbox.wake)
+        transaction.on_commit(wake)
 
 
 def last_answer(conversation: Conversation) -> Event | None:

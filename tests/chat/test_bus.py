@@ -7,7 +7,7 @@ from queue import SimpleQueue
 import pytest
 
 from accounts.models import User
-from chat import conversations, outbox
+from chat import conversations, wakes
 from chat import hub as hubs
 from chat.bus import Bus
 from chat.hub import Hint, Hub
@@ -42,7 +42,7 @@ def heard(monkeypatch: pytest.MonkeyPatch) -> "SimpleQueue[tuple[str, Hint]]":
 def buses(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Bus]]:
     """The buses of two processes."""
     monkeypatch.setattr(hubs.hub, "relay", None)
-    monkeypatch.setattr(outbox, "_wakers", [])
+    monkeypatch.setattr(wakes, "_wakers", [])
     pair = [Bus(redis.url), Bus(redis.url)]
     for bus in pair:
         bus.start()
@@ -66,7 +66,7 @@ def test_a_hint_does_not_come_back_to_its_own_process(buses: list[Bus], heard: "
 
 def test_a_new_row_wakes_the_workers_of_other_processes(buses: list[Bus], monkeypatch: pytest.MonkeyPatch) -> None:
     nudges: SimpleQueue[None] = SimpleQueue()
-    monkeypatch.setattr(outbox, "_listeners", {nudges})
+    monkeypatch.setattr(wakes, "_listeners", {nudges})
     buses[0]._wake()
     assert nudges.get(timeout=30) is None
 

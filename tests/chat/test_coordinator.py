@@ -13,7 +13,7 @@ from django.utils import timezone
 from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
 from accounts.models import User
-from chat import coordinator, outbox
+from chat import coordinator, outbox, wakes
 from chat.coordinator import Coordinator, drain
 from chat.outbox import BackendError, Call, State, Work
 from orders.models import Order, OrderConfirmation, OrderStatusChange
@@ -381,9 +381,9 @@ def test_a_rule_with_a_fault_doesnt_end_the_loop(alice: User, bob: User, rule: C
 def heard() -> Iterator[SimpleQueue[Any]]:
     """What a coordinator of this process would hear."""
     queue: SimpleQueue[Any] = SimpleQueue()
-    outbox.listen(queue)
+    wakes.listen(queue)
     yield queue
-    outbox.ignore(queue)
+    wakes.ignore(queue)
 
 
 def test_a_new_row_wakes_the_coordinator_after_the_commit(
@@ -401,7 +401,7 @@ def test_a_new_row_wakes_nobody_before_the_commit(heard: SimpleQueue[Any], alice
 
 
 def test_a_coordinator_that_ended_hears_nothing_more(heard: SimpleQueue[Any]) -> None:
-    outbox.ignore(heard)
-    outbox.wake()
+    wakes.ignore(heard)
+    wakes.wake()
     with pytest.raises(Empty):
         heard.get_nowait()

@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import User
-from chat import outbox
+from chat import backoff, outbox
 from chat.outbox import BackendError, LeaseLostError, State
 from orders.models import Order, OrderConfirmation
 from tests.accounts.threads import THREADS, at_once
@@ -285,13 +285,13 @@ def _both_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     ("attempts", "least", "most"), [(1, 0.2, 2), (2, 0.4, 4), (5, 3.2, 32), (10, 6, 60), (1000, 6, 60), (2**31, 6, 60)]
 )
 def test_the_back_off_of_a_young_row_doubles_up_to_a_minute(attempts: int, least: float, most: float) -> None:
-    assert outbox.backoff(attempts, waited=timedelta(seconds=1)) == pytest.approx(least + most)
+    assert backoff.seconds(attempts, waited=timedelta(seconds=1)) == pytest.approx(least + most)
 
 
 @pytest.mark.usefixtures("_both_ends")
 @pytest.mark.parametrize(("hours", "most"), [(0.5, 180), (1, 360), (2, 720), (3, 900), (24, 900), (-5, 60)])
 def test_a_row_that_waited_for_long_waits_another_tenth_of_that_at_most(hours: float, most: float) -> None:
-    assert outbox.backoff(100, waited=timedelta(hours=hours)) == pytest.approx(most * 1.1)
+    assert backoff.seconds(100, waited=timedelta(hours=hours)) == pytest.approx(most * 1.1)
 
 
 def test_an_hours_outage_is_over_for_every_row_within_six_minutes(claimed: OrderConfirmation) -> None:

@@ -10,7 +10,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.models import User
-from chat import conversations
+from chat import record, system_events
 from chat.coordinator import drain
 from chat.models import Conversation, Event
 from chat.outbox import BackendError, State
@@ -138,10 +138,10 @@ def killed(act: Callable[[], object]) -> None:
 @pytest.mark.parametrize(
     "place_of_death",
     [
-        (conversations, "open_for"),
-        (conversations, "add_event"),
+        (system_events, "add"),
+        (record, "store"),
         (emails, "confirmation"),
-        (OrderConfirmation, "stamp"),
+        (OrderConfirmation, "stamp_together"),
         (OrderConfirmation, "finish"),
     ],
     ids=["opening", "adding the event", "writing the mail", "stamping", "finishing"],

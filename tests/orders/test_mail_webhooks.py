@@ -291,12 +291,12 @@ def test_the_orders_tag_does_not_touch_a_mail_with_an_id_of_its_own(mailed: Orde
 def test_an_event_quicker_than_the_answer_finds_its_mail_afterwards(brevo: BrevoTwin, alice: User, place: Callable[..., Order]) -> None:
     order = place(alice)
     confirmation = OrderConfirmation.claim(1)[0]
-    work = pipeline.run(confirmation)
+    [work] = pipeline.tell([confirmation])
     call = next(work)
-    call.function()
+    answer = call.function()
     post(event("delivered", **{"message-id": brevo.mails[0].message_id}))
     with pytest.raises(StopIteration):
-        work.send(None)
+        work.send(answer)
     assert order.confirmations.get().delivery == Delivery.DELIVERED
 
 

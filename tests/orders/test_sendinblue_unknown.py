@@ -74,7 +74,8 @@ def test_after_the_question_the_key_protects_anew(brevo: BrevoTwin, alice: User,
 def test_a_worker_that_died_while_sending_is_asked_for(brevo: BrevoTwin, alice: User, place: Callable[..., Order]) -> None:
     order = place(alice)
     confirmation = OrderConfirmation.claim(1)[0]
-    call = next(pipeline.run(confirmation))
+    [work] = pipeline.tell([confirmation])
+    call = next(work)
     call.function()
     brevo.keys.clear()
     confirmation = told_again(order, minutes_later=15)
