@@ -12,6 +12,8 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+from django_stubs_ext import StrOrPromise
 from rest_framework_api_key.models import AbstractAPIKey, APIKeyManager
 
 AGENTS_GROUP = "Agents"
@@ -129,6 +131,10 @@ class ApiKey(AbstractAPIKey):
     scopes = models.JSONField(_("scopes"), default=every_scope)
     last_used_at = models.DateTimeField(_("last used"), null=True, blank=True, editable=False)
 
+    class Meta(AbstractAPIKey.Meta):
+        verbose_name = _("API key")  # type: ignore[assignment] # Django takes lazy words; the package only has plain ones
+        verbose_name_plural = _("API keys")  # type: ignore[assignment]
+
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Name the key after its client where nobody gave it a name."""
         self.name = self.name or self.user.username
@@ -147,6 +153,19 @@ class ApiKey(AbstractAPIKey):
             return
         unnoted = models.Q(last_used_at=None) | models.Q(last_used_at__lte=long_ago)
         ApiKey.objects.filter(unnoted, pk=self.pk).update(last_used_at=now)
+
+
+# The package's own fields, which it names in English only; its words stay the source.
+KEY_FIELDS: dict[str, tuple[StrOrPromise, StrOrPromise]] = {
+    "prefix": (_("prefix"), ""),
+    "created": (_("created"), ""),
+    "name": (pgettext_lazy("of a key", "name"), _("A free-form name for the API key. Need not be unique. 50 characters max.")),
+    "revoked": (_("revoked"), _("If the API key is revoked, clients cannot use it anymore. (This cannot be undone.)")),
+    "expiry_date": (_("Expires"), _("Once API key expires, clients cannot use it anymore.")),
+}
+for field in ApiKey._meta.fields:
+    if field.name in KEY_FIELDS:
+        field.verbose_name, field.help_text = KEY_FIELDS[field.name]
 
 
 class StoredAnswer(models.Model):

@@ -1,13 +1,14 @@
 """Conversations, and whatever carries them."""
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class ChatConfig(AppConfig):
     """Knows of people, never of orders."""
 
     name = "chat"
-    verbose_name = "Conversations"
+    verbose_name = _("Conversations")
 
     def ready(self) -> None:
         """Register the checks and the other parts of the admin, and hand copies, texts and calls to the worker."""

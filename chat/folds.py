@@ -8,12 +8,16 @@ from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext, pgettext
+
 from chat import formats
 from chat.models import Conversation, Event
 
 ORDER_CONFIRMED = "custom:order-confirm-event"
 ORDER_STATUS = "custom:order-status-event"
 MOST_ORDERS = 200
+ARTICLES_NAMED = 3
 
 Fold = dict[str, Any]
 
@@ -52,6 +56,22 @@ def worded(order: Fold) -> Fold:
     placed = order.get("placed_at")
     placed_at = datetime.fromisoformat(placed) if isinstance(placed, str) else None
     return order | {"total_text": money(order.get("total"), currency), "placed_at_date": placed_at, "lines": lines}
+
+
+def sentence(order: Fold, *, role: str, customer: str) -> str:
+    """A told order in one sentence, in the active language, for the party of that role; its own text where it names no articles."""
+    lines, left_out = order.get("lines") or [], order.get("lines_left_out") or 0
+    if not lines:
+        return str(order.get("text", ""))
+    named = pgettext("between articles", ", ").join(f"{line.get('quantity')} × {line.get('name')}" for line in lines[:ARTICLES_NAMED])
+    more = max(len(lines) - ARTICLES_NAMED, 0) + left_out
+    if more:
+        facts = {"named": named, "count": more}
+        named = ngettext("%(named)s and %(count)d more article", "%(named)s and %(count)d more articles", more) % facts
+    by_customer = _("You purchased %(articles)s for %(total)s. Thank you for your order!")
+    words = by_customer if role == "customer" else _("%(name)s purchased %(articles)s for %(total)s.")
+    total = money(order.get("total"), str(order.get("currency", "")))
+    return words % {"name": customer, "articles": named, "total": total}
 
 
 def money(amount: object, currency: str) -> str:

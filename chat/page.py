@@ -205,9 +205,12 @@ def _event_row(event: Event, me: Member, previous: Context | None) -> Context:
         "text": str(event.body.get("text", "")),
         "order": folds.worded(dict(event.body)) if event.type in {folds.ORDER_CONFIRMED, folds.ORDER_STATUS} else None,
     }
+    reader = {"role": "customer" if me.is_customer else "agent", "customer": me.conversation.customer.display_name}
     if row["kind"] == "call":
-        role = "customer" if me.is_customer else "agent"
-        row |= story.in_words(event.body, role=role, customer=me.conversation.customer.display_name)
+        row |= story.in_words(event.body, **reader)
+    elif row["kind"] == "order":
+        # The event's own text was written in the customer's language of that day; the reader may read another one.
+        row["text"] = folds.sentence(event.body, **reader)
     row["starts_group"] = not (previous and _continues(previous, row))
     return row
 

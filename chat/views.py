@@ -90,7 +90,7 @@ def _turned_away(request: HttpRequest) -> HttpResponse:
 
 
 def _answer(request: HttpRequest, me: Party, order_id: int) -> HttpResponse:
-    context = page.conversation_page(request, me, order_id) | {"reader": me.user}
+    context = page.conversation_page(request, me, order_id) | {"person": me.user}
     # A link may be opened before the worker told its order; any other order that is not told here is somebody else's.
     if not context["order"] and me.role == "customer" and not links.names(request.GET.get("key", ""), me.conversation, order_id):
         return _turned_away(request)

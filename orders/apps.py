@@ -1,13 +1,14 @@
 """Orders and how their customers are told."""
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class OrdersConfig(AppConfig):
     """The one signal and the outbox's work are hooked up here."""
 
     name = "orders"
-    verbose_name = "Orders"
+    verbose_name = _("Orders")
 
     def ready(self) -> None:
         """Connect the one post_save and hand the pipeline to the worker."""

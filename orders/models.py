@@ -13,6 +13,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from chat.outbox import OutboxRow
 from orders import free_data, money
@@ -69,7 +70,7 @@ class Order(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, editable=False, related_name="orders_entered"
     )
     created_at = models.DateTimeField(_("entered"), default=timezone.now, editable=False)
-    placed_at = models.DateTimeField(_("placed"), null=True, blank=True, editable=False)
+    placed_at = models.DateTimeField(pgettext_lazy("time of an order", "placed"), null=True, blank=True, editable=False)
     updated_at = models.DateTimeField(_("changed"), auto_now=True)
 
     # The status in the database as far as this object knows; None before the first save.

@@ -10,7 +10,7 @@ from typing import Any
 
 from django.utils import translation
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, pgettext
 
 from chat import formats
 from chat.shapes import timestamp
@@ -28,7 +28,7 @@ def text(order: Order) -> str:
         total = formats.money(order.total, order.currency)
         if not lines:
             return _("You placed an order. Thank you for your order!")
-        named = ", ".join(str(line) for line in lines[:3])
+        named = pgettext("between articles", ", ").join(str(line) for line in lines[:3])
         if len(lines) > 3:
             named = ngettext("%(named)s and %(count)d more article", "%(named)s and %(count)d more articles", len(lines) - 3) % {
                 "named": named,

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.contrib.auth.models import Group
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
 from accounts.models import AGENTS_GROUP, User
 from chat import conversations
@@ -19,8 +20,8 @@ from ordersupport.checks import real_providers
 
 # Shown on the first page and in the terminal; the demo listens on loopback only.
 LOGINS = [
-    ("Staff", "staff", "staff", "/admin/"),
-    ("Agent", "agent", "agent", "/inbox/"),
+    (gettext_noop("Staff"), "staff", "staff", "/admin/"),
+    (gettext_noop("Agent"), "agent", "agent", "/inbox/"),
 ]
 
 CUSTOMERS: list[dict[str, str]] = [

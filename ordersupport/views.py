@@ -42,7 +42,7 @@ def index(request: HttpRequest) -> HttpResponse:
     if settings.DEMO and not settings.SENDINBLUE_API_KEY:
         links.insert(1, (_("Mailbox"), reverse("mailbox"), _("Every mail that customers would get, with its link into the chat.")))
         links.insert(2, (_("Phones"), reverse("phones"), _("The texts that agents would get, and the calls that customers ask for.")))
-    logins = [(role, username, password, url) for role, username, password, url in LOGINS] if settings.DEMO else []
+    logins = [(_(role), username, password, url) for role, username, password, url in LOGINS] if settings.DEMO else []
     return render(request, "index.html", {"demo": settings.DEMO, "logins": logins, "services": _services(), "links": links})
 
 

@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from chat.outbox import OutboxRow, State, clock
 
@@ -82,7 +83,7 @@ class PhoneCall(OutboxRow):
     agent = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="calls", verbose_name=_("agent")
     )
-    placing_at = models.DateTimeField(_("placed"), null=True, editable=False)
+    placing_at = models.DateTimeField(pgettext_lazy("time of a call", "placed"), null=True, editable=False)
     provider_id = models.CharField(_("Vonage id"), max_length=100, blank=True, editable=False, db_index=True)
     provider_conversation_id = models.CharField(_("conversation at Vonage"), max_length=100, blank=True, editable=False, db_index=True)
     progress = models.CharField(_("progress"), max_length=12, choices=Progress.choices, default=Progress.REQUESTED, editable=False)

@@ -14,7 +14,7 @@ from django.urls import URLPattern, path
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.models import User
@@ -85,7 +85,7 @@ class OrderAdmin(admin.ModelAdmin[Order]):
         """With its currency."""
         return format_html('<span class="money">{}</span>', formats.money(order.total, order.currency))
 
-    @admin.display(description=gettext_lazy("placed"), ordering="placed_at")
+    @admin.display(description=pgettext_lazy("time of an order", "placed"), ordering="placed_at")
     def placed(self, order: Order) -> SafeString | str:
         """When; a draft isn't."""
         if not order.placed_at or order.status == Status.DRAFT:

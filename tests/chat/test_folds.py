@@ -4,6 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.utils import translation
 
 from accounts.models import User
 from chat import conversations, folds
@@ -123,3 +124,25 @@ def test_a_huge_sum_is_worded() -> None:
 
 def test_a_status_event_without_lines_has_none() -> None:
     assert folds.worded(moved().body)["lines"] == []
+
+
+LINES = [{"name": name, "quantity": 1} for name in ("Mug", "Cup", "Plate", "Bowl")]
+
+
+def test_an_order_is_told_in_the_readers_language_not_in_that_of_the_event() -> None:
+    with translation.override("zh-hans"):
+        told = folds.sentence(confirmed(lines=LINES[:2]).body, role="customer", customer="Alice")
+    assert told == "您购买了 1 × Mug、1 × Cup，合计 €9.98。感谢您的订购！"
+
+
+def test_an_agent_reads_who_ordered() -> None:
+    assert folds.sentence(confirmed(lines=LINES[:1]).body, role="agent", customer="Alice") == "Alice purchased 1 × Mug for €9.98."
+
+
+def test_a_long_order_is_told_by_its_first_articles() -> None:
+    told = folds.sentence(confirmed(lines=LINES, lines_left_out=6).body, role="agent", customer="Alice")
+    assert told == "Alice purchased 1 × Mug, 1 × Cup, 1 × Plate and 7 more articles for €9.98."
+
+
+def test_an_event_that_names_no_articles_speaks_for_itself() -> None:
+    assert folds.sentence(confirmed().body, role="agent", customer="Alice") == "You purchased a widget."

@@ -1,13 +1,13 @@
 // The reader's clock: the browser's where none is kept for them; where another one is kept, a button offers the browser's.
 
 const { dataset, lang } = document.documentElement;
-const button = document.querySelector(".languages [name=time_zone]");
+const button = document.querySelector("button[name=time_zone]");
 const here = new Intl.DateTimeFormat().resolvedOptions().timeZone;
 const HANDS = ["pointerdown", "keydown"];
 
 /** A zone has several names (Asia/Kolkata, Asia/Calcutta); a browser always answers the same one. */
 const known = (zone) => new Intl.DateTimeFormat("en", { timeZone: zone }).resolvedOptions().timeZone;
-const named = (zone) => new Intl.DateTimeFormat(lang, { timeZone: zone, timeZoneName: "longGeneric" })
+const named = (zone) => new Intl.DateTimeFormat(lang, { timeZone: zone, timeZoneName: "shortGeneric" })
   .formatToParts().find(({ type }) => type === "timeZoneName").value;
 
 /** Kept once a person is at the page: a mail scanner's browser has a clock too. */
@@ -25,5 +25,5 @@ if (button && here && !button.value) {
 } else if (button && here && known(button.value) !== here) {
   button.value = here;
   button.textContent = button.dataset.words.replace("{zone}", named(here));
-  button.hidden = false;
+  button.form.hidden = false;
 }

@@ -91,6 +91,7 @@ export function rowsOf(page) {
   const isSeen = members.some(({ role, seen }) => role !== me.role && seen >= last?.id);
   const rows = [];
   const calls = callsIn(events);
+  const customer = members.find(({ role }) => role === "customer")?.user.display_name;
   let before, today, about;
   for (const event of [...events, ...unsent.map((item) => asEvent(item, me))]) {
     const { id, body, from, client_key, item, timestamp } = event;
@@ -109,7 +110,7 @@ export function rowsOf(page) {
       before = null;
     }
     const mine = from === me.member;
-    const row = { key: call?.id ?? event.row ?? (mine && client_key || id), kind, event, item, mine, call, name: nameOf(event) };
+    const row = { key: call?.id ?? event.row ?? (mine && client_key || id), kind, event, item, mine, call, name: nameOf(event) || customer };
     if (kind === "message") {
       row.starts = startsGroup(event, before);
       const pin = pinOf(page, body, item);

@@ -2,6 +2,7 @@
 import { el, icon, linkified, reconcile, state } from "./dom.js";
 import { dateAndTime, dayName, money, time, words } from "./words.js";
 
+const ARTICLES_NAMED = 3;
 const BOTTOM_PX = 128;
 const TOP_PX = 100;
 const ROW = ".message, .system";
@@ -42,14 +43,22 @@ function pinned({ about, then, now }) {
 const stage = ({ state, side }) => (["requested", "started", "ringing", "answered"].includes(state) ? `call-${state}-${side}` : `call-${state}`);
 const length = (seconds) => seconds > 0 && words(seconds < 60 ? "call-seconds" : "call-length", { minutes: Math.floor(seconds / 60), seconds: seconds % 60 });
 
+/** A told order in one sentence, in the reader's language; its own text where it names no articles. */
+function purchase({ lines = [], lines_left_out = 0, text, total, currency }, name) {
+  if (!lines.length) return text;
+  const named = lines.slice(0, ARTICLES_NAMED).map((line) => `${line.quantity} × ${line.name}`).join(words("comma"));
+  const n = Math.max(lines.length - ARTICLES_NAMED, 0) + lines_left_out;
+  return words("purchased", { name, articles: n ? words("more-articles", { named, n }) : named, total: money(total, currency) });
+}
+
 const DRAW = {
   day: ({ at, key }) => el("li.day", {}, el("time", { datetime: key }, dayName(at))),
   fresh: () => el("li.fresh", {}, words("new")),
   joined: ({ event, mine, name }) => quiet(event.timestamp, words(mine ? "you-joined" : "joined", { name })),
   status: ({ event: { body, timestamp } }) => quiet(timestamp, orderLink(body.id), ` ${words("is-now")} `, state(body.status)),
-  order: ({ event: { body, timestamp } }) => el("li.system", {}, el("article.event-card", {},
+  order: ({ event: { body, timestamp }, name }) => el("li.system", {}, el("article.event-card", {},
     el("div.head", {}, el("b", {}, orderLink(body.id)), " ", state(body.status)),
-    el("p.text", { dir: "auto" }, body.text),
+    el("p.text", { dir: "auto" }, purchase(body, name)),
     el("div.foot", {}, clock(timestamp), el("b.money", {}, money(body.total, body.currency))))),
   call: ({ event: { timestamp }, call, name: customer, agent = call.agent?.display_name }) => el("li.system", {}, el("article.event-card", {},
     el("div.head", {}, el("b", {}, icon("phone"), " ", words(agent ? "call-with" : "call", { name: agent, customer }))),
