@@ -7,10 +7,10 @@ from typing import Any
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives, get_connection
 from django.template.loader import render_to_string
-from django.utils import translation
 from django.utils.encoding import punycode
 from django.utils.translation import gettext as _
 
+from accounts import languages
 from accounts.models import User
 from chat import formats
 from chat.outbox import BackendError
@@ -64,8 +64,8 @@ def _in_ascii(address: str) -> str:
 
 
 def confirmation(order: Order, *, url: str, idempotency_key: uuid.UUID) -> OrderMail:
-    """The mail that tells the customer of the order, in their language, as text and HTML."""
-    with translation.override(order.customer.language):
+    """The mail that tells the customer of the order, in their language and with their clock, as text and HTML."""
+    with languages.as_read_by(order.customer):
         params = {
             "name": order.customer.display_name,
             "order_id": order.number,

@@ -1,10 +1,13 @@
 """The mail that tells a customer of their order, as it leaves the house."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from decimal import Decimal
 from html.parser import HTMLParser
+from typing import Any
 
 from django.db import transaction
+from django.utils import translation
 from pytest_django import Settings
 
 from accounts.models import User
@@ -32,7 +35,7 @@ class Tags(HTMLParser):
         self.text += data
 
 
-def mail_to(customer: User, *, currency: str = "EUR", price: str = "4.99", **fields: str) -> StoredMail:
+def mail_to(customer: User, *, currency: str = "EUR", price: str = "4.99", **fields: Any) -> StoredMail:
     with transaction.atomic():
         order = Order.objects.create(customer=customer, currency=currency, **fields)
         OrderLine.objects.create(order=order, name="Widget", sku="W-1", quantity=2, unit_price=Decimal(price))
@@ -121,3 +124,17 @@ def test_the_mail_carries_everything_it_shows(alice: User) -> None:
     mail = mail_to(alice)
     assert not {"img", "script", "link", "iframe", "form"} & set(Tags(mail.html).tags)
     assert len(mail.html.encode()) < 20_000
+
+
+def test_the_mail_is_in_the_customers_language_and_by_their_clock(alice: User) -> None:
+    User.objects.filter(pk=alice.pk).update(language="zh-hans", time_zone="Asia/Shanghai")
+    alice.refresh_from_db()
+    mail = mail_to(alice, placed_at=datetime(2026, 11, 22, 18, 30, tzinfo=UTC))
+    assert mail.subject.endswith(f"的订单 {Order.objects.get().number}")
+    assert "下单时间：2026年11月23日 02:30" in mail.text
+    assert "下单时间：2026年11月23日 02:30" in Tags(mail.html).text
+
+
+def test_a_clerks_own_language_is_not_the_mails(alice: User) -> None:
+    with translation.override("zh-hans"):
+        assert mail_to(alice).text.startswith("Thank you, Alice Martin")
