@@ -1,5 +1,6 @@
 """What visitors are sent of our modules: all of the code, none of the comments, under names that change with the content."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -75,3 +76,9 @@ def test_another_comment_is_no_new_name(tmp_path: Path) -> None:
 def test_no_module_of_ours_keeps_a_comment(module: Path) -> None:
     """Where this fails, a template literal spans lines, or a line holds a lone backtick (write \\x60)."""
     assert not any(line.lstrip().startswith(("// ", "/**")) for line in without_comments(module.read_text()).splitlines())
+
+
+@pytest.mark.parametrize("sheet", sorted(ROOT.glob("chat/static/chat/*.css")), ids=lambda sheet: sheet.name)
+def test_a_style_names_no_left_and_no_right(sheet: Path) -> None:
+    """Start and end turn with the direction of reading."""
+    assert re.findall(r"(?:[{;]\s*|-)(?:left|right)\s*:|:\s*(?:left|right)\s*[;}]", sheet.read_text()) == []

@@ -28,6 +28,9 @@ def main() -> None:
         for size in SIZES:
             for scheme in SCHEMES:
                 shoot_all(browser, product, link_in(mail), size, scheme)
+        # Last, because the staff's choice of language stays.
+        for size in SIZES:
+            shoot_in_chinese(browser, product, size)
         browser.close()
 
 
@@ -55,6 +58,32 @@ def shoot_all(browser: Browser, product: Product, link: str, size: str, scheme: 
     for name, path in {"admin-orders": "/admin/orders/order/", "admin-order": "/admin/orders/order/1002/change/"}.items():
         staff.goto(path)
         shoot(staff, f"{name}-{size}-{scheme}")
+
+
+def shoot_in_chinese(browser: Browser, product: Product, size: str) -> None:
+    """The same shop as a Chinese customer and Chinese staff see it."""
+    width, height = SIZES[size]
+    options = {"viewport": {"width": width, "height": height}, "locale": "zh-CN", "timezone_id": "Asia/Shanghai", "base_url": product.url}
+    customer = browser.new_context(**options).new_page()  # type: ignore[arg-type]
+    customer.goto("/demo/mailbox/")
+    customer.get_by_role("link").filter(has_text="chen@example.com").first.click()
+    shoot(customer, f"mail-{size}-zh")
+    customer.get_by_role("link", name="打开客户的链接").click()
+    customer.get_by_role("log").get_by_text("什么时候发货").wait_for()
+    shoot(customer, f"chat-customer-{size}-zh")
+    staff = browser.new_context(**options).new_page()  # type: ignore[arg-type]
+    staff.goto("/login/?next=/inbox/")
+    shoot(staff, f"login-{size}-zh")
+    staff.fill("input[name=username]", "staff")
+    staff.fill("input[name=password]", "staff")
+    staff.locator("input[name=password]").press("Enter")
+    staff.wait_for_url(f"{product.url}/inbox/")
+    if staff.locator("html").get_attribute("lang") != "zh-hans":
+        staff.get_by_role("button", name="简体中文").click()
+        staff.get_by_role("heading", name="收件箱").wait_for()
+    shoot(staff, f"inbox-{size}-zh")
+    staff.goto("/admin/orders/order/1003/change/")
+    shoot(staff, f"admin-order-{size}-zh")
 
 
 def newest_mail(product: Product) -> str:
