@@ -4,7 +4,6 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import admin
-from django.contrib.auth.admin import UserAdmin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext, ngettext
@@ -13,6 +12,7 @@ from django_otp.plugins.otp_static.admin import StaticDevice
 from django_otp.plugins.otp_totp.admin import TOTPDevice
 
 from accounts import second_factor
+from accounts.admin_privacy import PrivacyActions
 from accounts.models import AuditEntry, User
 
 # The packages' own pages show the secrets.
@@ -20,7 +20,7 @@ admin.site.unregister([StaticDevice, TOTPDevice])
 
 
 @admin.register(User)
-class PersonAdmin(UserAdmin[User]):
+class PersonAdmin(PrivacyActions):
     """Customers, agents and staff in one list; the role is read from their permissions."""
 
     list_display = ("username", "name", "email", "phone", "on_duty", "language", "is_staff", "date_joined")
@@ -34,7 +34,7 @@ class PersonAdmin(UserAdmin[User]):
         (_("Roles"), {"fields": ("is_active", "on_duty", "is_staff", "is_superuser", "groups", "user_permissions")}),
         (_("Ids"), {"classes": ("collapse",), "fields": ("public_id", "provider_id", "last_login", "date_joined")}),
     )
-    actions = ("reset_second_factor",)
+    actions = ("reset_second_factor", "export_everything", "erase")
     add_fieldsets = (
         (None, {"classes": ("wide",), "fields": ("username", "name", "email", "phone", "usable_password", "password1", "password2")}),
     )

@@ -71,7 +71,11 @@ class User(AbstractUser):
 
     class Meta(AbstractUser.Meta):
         swappable = "AUTH_USER_MODEL"
-        permissions = [("answer_chats", "Can answer customers' chats (is an agent)")]
+        permissions = [
+            ("answer_chats", "Can answer customers' chats (is an agent)"),
+            ("export_customer", "Can export everything about a customer"),
+            ("erase_customer", "Can erase a customer"),
+        ]
         # Asked for at each message of a customer, and few among all people.
         indexes = [models.Index(fields=["id"], condition=models.Q(on_duty=True), name="people_on_duty")]
 

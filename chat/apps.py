@@ -11,8 +11,10 @@ class ChatConfig(AppConfig):
     verbose_name = _("Conversations")
 
     def ready(self) -> None:
-        """Register the checks and the other parts of the admin, and hand copies, texts and calls to the worker."""
+        """Register the checks and the other parts of the admin, hand copies, texts and calls to the worker, and say what is personal."""
         # Settings and models are ready only now.
         from chat import admin_mirror, checks, incoming, mirror  # noqa: F401, PLC0415
         from chat.phones import admin, calls, news, notices  # noqa: F401, PLC0415
         from chat.phones import checks as phone_checks  # noqa: F401, PLC0415
+        from chat.privacy import admin as privacy_admin  # noqa: F401, PLC0415
+        from chat.privacy import part  # noqa: F401, PLC0415

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from chat.outbox import WORKER, OutboxRow, State, clock
 from chat.phones.models import CallReport, Notice, PhoneCall, StoredLeg, StoredText  # noqa: F401 - models are looked for here
+from chat.privacy.models import Deletion  # noqa: F401 - and here
 
 JSON = dict[str, object]
 

@@ -11,5 +11,5 @@ class OrdersConfig(AppConfig):
     verbose_name = _("Orders")
 
     def ready(self) -> None:
-        """Connect the one post_save and hand the pipeline to the worker."""
-        from orders import checks, confirmation, progress, signals  # noqa: F401, PLC0415 - models are ready only now
+        """Connect the one post_save, hand the pipeline to the worker, and say what is personal."""
+        from orders import checks, confirmation, privacy, progress, signals  # noqa: F401, PLC0415 - models are ready only now

@@ -11,7 +11,7 @@ import itertools
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from tests.twins import brevo_account, brevo_hooks, brevo_mail
+from tests.twins import brevo_account, brevo_hooks, brevo_mail, brevo_people
 from tests.twins.brevo_errors import error, limit_headers, refuse
 from tests.twins.brevo_mail import Mail
 from tests.twins.faults import Fault
@@ -57,6 +57,7 @@ class BrevoTwin(Twin):
         self.repeats: dict[str, int] = {}  # idempotency key -> how often a repeat was refused
         self.templates: dict[int, dict[str, Any]] = {}
         self.hooks: dict[int, dict[str, Any]] = {}
+        self.contacts: set[str] = set()  # addresses in small letters
         self.numbers = itertools.count(1)
         self._caps = {"brevo.send_mail": RateCap(1), "brevo.list_mails": RateCap(1), "": RateCap(3600)}
 
@@ -65,7 +66,7 @@ class BrevoTwin(Twin):
         return f"{self.origin}/v3"
 
     def routes(self) -> list[Route[Any]]:
-        return [*brevo_mail.ROUTES, *brevo_account.ROUTES]
+        return [*brevo_mail.ROUTES, *brevo_account.ROUTES, *brevo_people.ROUTES]
 
     def authorize(self, request: Request) -> None:
         key = request.headers.get("api-key", "")

@@ -1,0 +1,118 @@
+"""What we hold about a customer: handed over as a whole, or erased with evidence.
+
+Each app registers its part, so nobody has to know of the apps above. Exported is what the app's part yields; what a part erases it
+replaces, because numbers and totals stay for the books.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from axes.models import AccessAttempt
+from django.contrib.admin.models import LogEntry
+from django.contrib.contenttypes.models import ContentType
+from django.db import transaction
+
+from accounts import audit, takeaway, traces
+from accounts.models import AuditEntry, StoredAnswer, User
+
+Row = dict[str, Any]
+Counts = dict[str, int]
+
+
+@dataclass(frozen=True)
+class Erasure:
+    """One erasure under way. `terms` are the person's data as they were before."""
+
+    customer: User
+    terms: traces.Terms
+
+
+@dataclass(frozen=True)
+class Part:
+    """An app's share. `export` yields (kind, row) pairs; `erase` answers what it did, counted in words.
+
+    `needed`: the places that still name somebody because a provider is to be told whom to delete.
+    """
+
+    export: Callable[[User], Iterator[tuple[str, Row]]]
+    erase: Callable[[Erasure], Counts]
+    needed: Callable[[], set[traces.Trace]] = set
+
+
+class NotACustomerError(Exception):
+    """Staff, agents and programs are no customers; what they did belongs to the shop's record."""
+
+
+_parts: list[Part] = []
+
+
+def register(part: Part) -> None:
+    """Add an app's part. Apps above come later, and their parts are erased first: they may still need what is below."""
+    _parts.append(part)
+
+
+def check_is_customer(user: User) -> None:
+    """Raise NotACustomerError for everybody else."""
+    if user.is_staff or user.is_superuser or user.is_agent or user.api_keys.exists():
+        raise NotACustomerError(f"{user.username} is no customer.")
+
+
+def export(customer: User, *, by: User | None) -> bytes:
+    """Everything about the customer as one file (`accounts/takeaway.py`)."""
+    check_is_customer(customer)
+    rows = [{"kind": kind, **row} for part in _parts for kind, row in part.export(customer)]
+    audit.record(by, AuditEntry.Action.EXPORTED, customer, rows=len(rows))
+    return takeaway.write(customer.public_id, rows)
+
+
+def erase(customer: User, *, by: User | None) -> tuple[traces.Terms, Counts]:
+    """Replace the customer's data everywhere, in one transaction; what to search for afterwards, and what was done."""
+    with transaction.atomic():
+        customer = User.objects.select_for_update().get(pk=customer.pk)
+        check_is_customer(customer)
+        erasure, done = Erasure(customer, traces.Terms.of(customer)), Counter[str]()
+        for part in reversed(_parts):
+            done.update(part.erase(erasure))
+        audit.record(by, AuditEntry.Action.ERASED, customer, **done)
+    return erasure.terms, dict(done)
+
+
+def left(terms: traces.Terms) -> list[traces.Trace]:
+    """Every place that names the person and should not."""
+    needed = {trace for part in _parts for trace in part.needed()}
+    return [trace for trace in traces.search(terms) if trace not in needed]
+
+
+def _export(customer: User) -> Iterator[tuple[str, Row]]:
+    names = ("public_id", "username", "name", "first_name", "last_name", "email", "phone", "language", "time_zone")
+    dates = {"date_joined": takeaway.moment(customer.date_joined), "last_login": takeaway.moment(customer.last_login)}
+    yield "customer", {name: getattr(customer, name) for name in names} | dates
+    for entry in AuditEntry.objects.filter(subject=audit.name_of(customer)).order_by("pk"):
+        yield "audit", {"at": takeaway.moment(entry.at), "act": entry.action, "details": entry.details}
+
+
+def _erase(erasure: Erasure) -> Counts:
+    customer, terms = erasure.customer, erasure.terms
+    answers = [answer for answer in StoredAnswer.objects.all().iterator() if _names(answer, terms)]
+    for answer in answers:
+        answer.body, answer.address = terms.scrub(answer.body), terms.scrub(answer.address)
+        answer.fields, answer.headers = terms.scrub(answer.fields), terms.scrub(answer.headers)
+        answer.save(update_fields=["body", "address", "fields", "headers"])
+    AccessAttempt.objects.filter(username=customer.username).delete()
+    theirs = LogEntry.objects.filter(content_type=ContentType.objects.get_for_model(User), object_id=str(customer.pk))
+    theirs.update(object_repr=customer.public_id, change_message="")
+    customer.username = f"erased-{customer.public_id}"
+    customer.name = customer.first_name = customer.last_name = customer.email = customer.phone = ""
+    customer.is_active, customer.provider_id = False, None
+    customer.set_unusable_password()
+    customer.save()
+    return {"people": 1, "stored answers of the API": len(answers)}
+
+
+def _names(answer: StoredAnswer, terms: traces.Terms) -> bool:
+    return any(terms.pattern.search(str(getattr(answer, name))) for name in ("body", "address", "fields", "headers"))
+
+
+register(Part(_export, _erase))

@@ -1,0 +1,347 @@
+"""A customer's data as a whole: handed over with proof, or erased with evidence."""
+
+import json
+import re
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Permission
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.core.management import CommandError, call_command
+from django.db.models import F, Sum
+from django.test import Client
+from pytest_django import Settings
+
+from accounts import privacy, takeaway, traces
+from accounts.models import AuditEntry, User
+from chat import conversations
+from chat.coordinator import drain
+from chat.models import Conversation, Event, MirroredEvent
+from chat.outbox import State
+from chat.privacy.models import Deletion, Thing
+from orders.models import Order, OrderConfirmation, OrderLine, StoredMail
+from tests.chat.vonage_side import vonage_side
+from tests.orders.brevo_side import sendinblue
+
+Place = Callable[..., Order]
+Answer = Any
+NAME, EMAIL, PHONE = "Ottilie Übermäßig", "ottilie.u@example.com", "+46 70 555 01 20"
+
+
+@pytest.fixture
+def ottilie(db: None) -> User:
+    """A customer whose every word can be found again."""
+    return User.objects.create_user("ottilie", EMAIL, name=NAME, phone=PHONE)
+
+
+@pytest.fixture
+def known(ottilie: User, agent: User, clerk: User, api_key: str, place: Place) -> User:
+    """Ottilie after three orders, a talk, a file, and the ways in which the shop came to know her."""
+    for number in range(3):
+        order = place(ottilie, lines=((f"Mug for {NAME}", number + 1, "4.99"),))
+        address = {"ship_to_name": NAME, "street": "Lange Gasse 7", "city": "Lübeck", "country": "DE"}
+        Order.objects.filter(pk=order.pk).update(**address, data={"gift": {"to": f"Dear {NAME}", "phone": PHONE}})
+    drain()
+    conversation = conversations.open_for(ottilie)
+    for number in range(3):
+        conversations.send_text(conversations.join(conversation, ottilie), f"{number}: I am {NAME}, call {PHONE}")
+        conversations.send_text(conversations.join(conversation, agent), f"{number}: Dear {NAME}, we write to {EMAIL}")
+    shop = Client(headers={"Authorization": f"Token {api_key}", "Idempotency-Key": "once"})
+    shop.patch("/api/customers/ottilie/", {"name": NAME}, content_type="application/json")
+    browser = Client()
+    browser.force_login(clerk)
+    person = {"username": "ottilie", "name": NAME, "email": EMAIL, "phone": PHONE, "language": "en", "time_zone": "UTC", "is_active": "on"}
+    browser.post(f"/admin/accounts/user/{ottilie.pk}/change/", person)
+    Client().post("/login/", {"username": "ottilie", "password": "wrong"})
+    return User.objects.get(pk=ottilie.pk)
+
+
+# --- To take away ------------------------------------------------------------------------------------------------------
+
+
+def rows_of(file: bytes) -> list[dict[str, Any]]:
+    """The rows as a program reads them."""
+    found = re.search(r'<script id="data" type="application/json">(.*?)</script>', file.decode(), re.DOTALL)
+    assert found
+    return list(json.loads(found[1])["rows"])
+
+
+def test_the_file_holds_person_orders_mails_and_every_message(known: User) -> None:
+    rows = rows_of(privacy.export(known, by=None))
+    kinds = [row["kind"] for row in rows]
+    assert {kind: kinds.count(kind) for kind in ("customer", "order", "mail", "kept mail", "message")} == {
+        "customer": 1,
+        "order": 3,
+        "mail": 3,
+        "kept mail": 3,
+        "message": 6,
+    }
+    assert [row["total"] for row in rows if row["kind"] == "order"] == ["4.99", "9.98", "14.97"]
+
+
+def test_the_file_holds_nothing_of_anybody_else(known: User, alice: User, place: Place) -> None:
+    place(alice)
+    drain()
+    conversations.send_text(conversations.join(conversations.open_for(alice), alice), "Nobody else's business")
+    file = privacy.export(known, by=None).decode()
+    assert [word for word in ("alice@example.com", "Alice Martin", "Nobody else's business") if word in file] == []
+
+
+def test_the_file_is_read_without_a_script_and_whatever_was_typed_is_text_in_it(known: User) -> None:
+    conversations.send_text(conversations.join(conversations.open_for(known), known), "</script><img src=x onerror=alert(1)>")
+    file = privacy.export(known, by=None).decode()
+    assert ("<img src=x" in file, "&lt;img src=x onerror=alert(1)&gt;" in file, len(re.findall("<script", file))) == (False, True, 1)
+
+
+def test_the_file_proves_that_it_is_whole(known: User) -> None:
+    file = privacy.export(known, by=None)
+    assert takeaway.verify(file)["about"] == known.public_id
+
+
+def test_a_single_byte_that_was_changed_shows(known: User) -> None:
+    file = privacy.export(known, by=None)
+    passed = [place for place in range(0, len(file), 97) if _passes(file[:place] + bytes([file[place] ^ 1]) + file[place + 1 :])]
+    assert passed == []
+
+
+def _passes(file: bytes) -> bool:
+    try:
+        takeaway.verify(file)
+    except takeaway.TamperedError:
+        return False
+    return True
+
+
+def test_a_row_that_was_taken_out_is_missed_at_its_place(known: User) -> None:
+    file = privacy.export(known, by=None).decode()
+    before, rows, after = re.split(r"(\[\{.*\}\])", file, maxsplit=1, flags=re.DOTALL)
+    fewer = json.dumps([row for number, row in enumerate(json.loads(rows), start=1) if number != 4])
+    with pytest.raises(takeaway.TamperedError, match="Row 4 "):
+        takeaway.verify((before + fewer + after).encode())
+
+
+@pytest.mark.parametrize("file", [b"", b"hello", b"<!-- seal: x:y -->", b"\n<!-- seal: x:y -->\n", "ü".encode("latin-1")])
+def test_what_is_no_file_of_ours_is_said(file: bytes) -> None:
+    with pytest.raises(takeaway.TamperedError):
+        takeaway.verify(file)
+
+
+def test_another_installation_can_not_seal_for_us(known: User, settings: Settings) -> None:
+    file = privacy.export(known, by=None)
+    settings.SECRET_KEY = "another installation's key, which is long enough as well"
+    with pytest.raises(takeaway.TamperedError, match="not ours"):
+        takeaway.verify(file)
+
+
+def test_the_commands_write_the_file_for_its_owner_alone_and_check_it(
+    known: User, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "ottilie.html"
+    call_command("export_customer", "ottilie", out=path)
+    call_command("verify_export", path)
+    assert ("is as we wrote it" in capsys.readouterr().out, path.stat().st_mode & 0o777) == (True, 0o600)
+    path.write_bytes(path.read_bytes().replace(b"Lange Gasse", b"Kurze Gasse"))
+    with pytest.raises(CommandError, match="not as we wrote it"):
+        call_command("verify_export", path)
+
+
+def test_the_command_leaves_a_file_that_is_there_alone(known: User, tmp_path: Path) -> None:
+    path = tmp_path / "there"
+    path.write_text("mine")
+    with pytest.raises(CommandError, match="can't be written"):
+        call_command("export_customer", "ottilie", out=path)
+    assert path.read_text() == "mine"
+
+
+def act(person: User, action: str, customer: User, **more: str) -> Answer:
+    """Press the action in the admin's list of people."""
+    browser = Client()
+    browser.force_login(person)
+    return browser.post("/admin/accounts/user/", {"action": action, "_selected_action": [customer.pk], **more}, follow=True)
+
+
+def test_staff_take_the_file_out_of_the_admin_and_that_is_written_down(known: User, clerk: User) -> None:
+    answer = act(clerk, "export_everything", known)
+    assert (answer["Content-Disposition"], takeaway.verify(answer.content)["about"]) == (
+        f'attachment; filename="{known.public_id}.html"',
+        known.public_id,
+    )
+    assert AuditEntry.objects.get(action="exported").actor == clerk
+
+
+@pytest.mark.parametrize("action", ["export_everything", "erase"])
+def test_staff_without_the_permission_can_do_neither(known: User, action: str) -> None:
+    helper = User.objects.create_user("helper", is_staff=True)
+    helper.user_permissions.set(Permission.objects.filter(codename__in=["view_user", "change_user"]))
+    answer = act(helper, action, known, confirmed="yes")
+    assert ("Content-Disposition" in answer, User.objects.get(pk=known.pk).name) == (False, NAME)
+
+
+@pytest.mark.parametrize("rule", [privacy.export, privacy.erase])
+def test_an_agent_is_no_customer(agent: User, clerk: User, rule: Callable[..., Any]) -> None:
+    for person in (agent, clerk):
+        with pytest.raises(privacy.NotACustomerError):
+            rule(person, by=None)
+
+
+# --- To erase ----------------------------------------------------------------------------------------------------------
+
+
+def total() -> Decimal:
+    """All that was ever ordered."""
+    return OrderLine.objects.aggregate(sum=Sum(F("quantity") * F("unit_price")))["sum"]
+
+
+def test_the_search_finds_a_person_in_every_table_and_file_that_names_them(known: User) -> None:
+    default_storage.save("notes.txt", ContentFile(f"For {NAME}".encode()))
+    places = {trace.place for trace in traces.search(traces.Terms.of(known))}
+    expected = {
+        *("accounts.User.name", "accounts.User.email", "accounts.User.phone", "accounts.User.username", "file"),
+        *("orders.Order.ship_to_name", "orders.Order.data", "orders.OrderLine.name", "orders.StoredMail.to"),
+        *("chat.Event.body", "chat.Conversation.last_text", "accounts.StoredAnswer.body", "axes.AccessAttempt.username"),
+        "admin.LogEntry.object_repr",
+    }
+    assert expected - places == set()
+    default_storage.delete("notes.txt")
+
+
+def test_after_an_erasure_nothing_names_them(known: User) -> None:
+    terms, _done = privacy.erase(known, by=None)
+    assert [str(trace) for trace in privacy.left(terms)] == []
+
+
+def test_numbers_and_totals_stay(known: User) -> None:
+    before, numbers = total(), set(Order.objects.values_list("number", "status", "currency", "country", "placed_at"))
+    privacy.erase(known, by=None)
+    assert (total(), set(Order.objects.values_list("number", "status", "currency", "country", "placed_at"))) == (before, numbers)
+
+
+def test_nobody_elses_data_are_touched(known: User, alice: User, place: Place) -> None:
+    place(alice)
+    drain()
+    conversations.send_text(conversations.join(conversations.open_for(alice), alice), "Hello from Alice Martin")
+    before = [str(trace) for trace in traces.search(traces.Terms.of(alice))]
+    privacy.erase(known, by=None)
+    assert [str(trace) for trace in traces.search(traces.Terms.of(alice))] == before
+
+
+def test_a_mail_that_waits_is_not_sent(ottilie: User, place: Place) -> None:
+    order = place(ottilie)
+    privacy.erase(ottilie, by=None)
+    drain()
+    row = OrderConfirmation.objects.get(order=order)
+    assert (row.state, row.error_code, StoredMail.objects.count()) == (State.CANCELLED, "erased", 0)
+
+
+def test_their_log_in_and_their_conversation_open_nothing_any_more(known: User) -> None:
+    browser = Client()
+    browser.force_login(known)
+    conversation = Conversation.objects.get(customer=known)
+    privacy.erase(known, by=None)
+    assert browser.get(f"/api/conversations/{conversation.public_id}/events/").status_code == 404
+
+
+def test_the_agent_still_reads_how_many_lines_there_were_and_not_one_word(known: User, agent: User) -> None:
+    before = Event.objects.count()
+    privacy.erase(known, by=None)
+    texts = {event.body["text"] for event in Event.objects.filter(type="message")}
+    assert (Event.objects.count(), texts) == (before, {"…"})
+
+
+def test_the_search_knows_user_1_from_user_12(db: None) -> None:
+    first, second = User.objects.create_user("user-1"), User.objects.create_user("user-12")
+    assert {trace.key for trace in traces.search(traces.Terms.of(first))} == {str(first.pk)}
+    assert {trace.key for trace in traces.search(traces.Terms.of(second))} == {str(second.pk)}
+
+
+def test_the_command_prints_what_it_did_and_the_hits(known: User, capsys: pytest.CaptureFixture[str]) -> None:
+    call_command("erase_customer", "ottilie", yes=True)
+    said = capsys.readouterr().out
+    assert re.search(r"^Erased USR-\S+: orders 3, ", said)
+    assert re.search(r"^0 hits in \d+ tables and \d+ files$", said, re.MULTILINE)
+
+
+def test_the_command_names_what_is_left_and_fails(known: User, capsys: pytest.CaptureFixture[str]) -> None:
+    name = default_storage.save("notes.txt", ContentFile(f"For {NAME}".encode()))
+    with pytest.raises(SystemExit):
+        call_command("erase_customer", "ottilie", yes=True)
+    default_storage.delete(name)
+    assert "1 hits in" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("name", "yes", "told"), [("nobody", True, "no user"), ("ottilie", False, "add --yes"), ("clerk", True, "no customer")]
+)
+def test_the_command_refuses_what_was_not_meant(known: User, name: str, yes: bool, told: str) -> None:
+    with pytest.raises(CommandError, match=told):
+        call_command("erase_customer", name, yes=yes)
+    assert User.objects.get(pk=known.pk).name == NAME
+
+
+def test_the_admin_asks_first_then_erases_and_tells_what_is_left(known: User, clerk: User) -> None:
+    asked = act(clerk, "erase", known).content.decode()
+    assert ("Erase for good" in asked, User.objects.get(pk=known.pk).name) == (True, NAME)
+    told = act(clerk, "erase", known, confirmed="yes").content.decode()
+    assert ("is erased. Name, mail address and phone number stand nowhere" in told, User.objects.get(pk=known.pk).name) == (True, "")
+    entry = AuditEntry.objects.get(action="erased")
+    assert (entry.actor, entry.subject, entry.details["orders"]) == (clerk, f"accounts.user {known.public_id}", 3)
+
+
+def test_erasing_twice_does_no_harm(known: User) -> None:
+    privacy.erase(known, by=None)
+    _terms, done = privacy.erase(known, by=None)
+    assert done["people"] == 1
+
+
+# --- At the providers --------------------------------------------------------------------------------------------------
+
+
+def test_vonage_deletes_conversation_and_user(settings: Settings, ottilie: User) -> None:
+    with vonage_side(settings) as vonage:
+        conversation = conversations.open_for(ottilie)
+        conversations.send_text(conversations.join(conversation, ottilie), f"I am {NAME}")
+        drain()
+        privacy.erase(User.objects.get(pk=ottilie.pk), by=None)
+        conversations.open_for(ottilie)
+        drain()
+        asked = [entry.operation for entry in vonage.log.entries() if "delete" in entry.operation]
+    assert asked == ["vonage.delete_user", "vonage.delete_conversation"]
+    assert {row.state for row in Deletion.objects.all()} == {State.DONE}
+    assert not MirroredEvent.objects.filter(state=State.WAITING).exists()
+
+
+def test_sendinblue_deletes_contact_and_log_and_only_then_we_forget_the_address(settings: Settings, ottilie: User, place: Place) -> None:
+    with sendinblue(settings) as brevo:
+        brevo.contacts.add(EMAIL)
+        place(ottilie)
+        drain()
+        terms, _done = privacy.erase(User.objects.get(pk=ottilie.pk), by=None)
+        waiting = Deletion.objects.exclude(identifier="").count()
+        assert (waiting, privacy.left(terms)) == (2, [])
+        drain()
+        assert (brevo.contacts, brevo.mails) == (set(), [])
+    assert [row.identifier for row in Deletion.objects.all()] == ["", ""]
+    assert [str(trace) for trace in traces.search(terms)] == []
+
+
+def test_a_contact_that_sendinblue_never_had_is_deleted(settings: Settings, ottilie: User) -> None:
+    with sendinblue(settings):
+        privacy.erase(ottilie, by=None)
+        drain()
+    assert Deletion.objects.get(what=Thing.SENDINBLUE_CONTACT).state == State.DONE
+
+
+def test_a_provider_that_refuses_is_asked_again_and_staff_see_why(settings: Settings, ottilie: User, clerk: User, client: Client) -> None:
+    with sendinblue(settings) as brevo:
+        settings.SENDINBLUE_API_KEY = "wrong"
+        privacy.erase(ottilie, by=None)
+        drain()
+        brevo.api_key = "unused"
+    assert {row.state for row in Deletion.objects.all()} == {State.WAITING}
+    client.force_login(clerk)
+    page = client.get("/admin/chat/deletion/").content.decode()
+    assert ("does not accept the key" in page, EMAIL in page) == (True, False)
