@@ -9,14 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property, partial
-from typing import Any
 
-from django.db import DatabaseError, OperationalError, connection, transaction
-from django.db.models import Model
+from django.db import DatabaseError, OperationalError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _  # worded by whoever asked, not in the language of whose turn it was
 
-from chat import backends, metrics, outbox, shapes
+from chat import backends, metrics, outbox, shapes, statements
 from chat.hub import INBOX, Hint, hub
 from chat.messages import RefusedError
 from chat.models import JSON, Conversation, Event, Member, MirroredEvent
@@ -26,6 +24,8 @@ from chat.wakes import wake
 # The client key of a message that came by Vonage's webhook is this and its number there.
 FROM_VONAGE = "vonage:"
 ORDER_EVENTS = ("custom:order-confirm-event", "custom:order-status-event")
+CONVERSATION = ("id", "public_id", "customer_id", "sequence", "last_event_at", "last_text", "waiting_since")
+MEMBER = ("id", "seen_sequence", "paced_until")
 ORDER_STATE = ("version", "status", "total", "currency")
 
 
@@ -102,18 +102,16 @@ class _Batch:
     def __init__(self, drafts: Sequence[Draft]) -> None:
         self.drafts, self.now = drafts, timezone.now()
         ids = {draft.conversation_id for draft in drafts}
-        # In one order, so that no two processes wait for each other.
-        locked = Conversation.objects.select_for_update().filter(pk__in=ids).order_by("pk")
-        self.conversations = {conversation.pk: conversation for conversation in locked}
+        self.conversations = statements.read(Conversation, CONVERSATION, ids, lock=True)
         writers = {draft.sender.pk for draft in drafts if draft.sender and draft.kind == "message"}
-        self.members = Member.objects.only("seen_sequence", "paced_until").in_bulk(writers) if writers else {}
+        self.members = statements.read(Member, MEMBER, writers)
         self.orders = _orders([draft for draft in drafts if draft.kind == "message" and draft.body.get("about")])
 
     def store(self) -> list[Stored | Exception]:
         """Number them, write them, and hint the listeners once all is committed."""
         outcomes = [self._number(draft) for draft in self.drafts]
         taken = [(draft, outcome) for draft, outcome in zip(self.drafts, outcomes, strict=True) if isinstance(outcome, Stored)]
-        Event.objects.bulk_create(stored.event for _draft, stored in taken)
+        statements.insert([stored.event for _draft, stored in taken])
         self._copy(taken)
         self._keep(taken)
         for _draft, stored in taken:
@@ -138,7 +136,9 @@ class _Batch:
 
     def _number(self, draft: Draft) -> Stored | Exception:
         """The event under its number, or why not; the conversation and the member in our hand know of it from then on."""
-        conversation = self.conversations[draft.conversation_id]
+        conversation = self.conversations.get(draft.conversation_id)
+        if conversation is None:
+            return RefusedError(_("There is no such conversation."), code="closed")
         member = self.members.get(draft.sender.pk) if draft.sender else None
         wait = member.take_turn(self.now) if member and draft.is_paced else 0
         if wait:
@@ -165,10 +165,10 @@ class _Batch:
         """What the inbox shows, on the conversations' own rows; and how far the writers have seen and gone."""
         told = {draft.conversation_id: self.conversations[draft.conversation_id] for draft, _stored in taken}.values()
         rows = [(one.sequence, one.last_event_at, one.last_text, one.waiting_since, one.pk) for one in told]
-        _update(Conversation, ("sequence", "last_event_at", "last_text", "waiting_since"), rows)
+        statements.update(Conversation, ("sequence", "last_event_at", "last_text", "waiting_since"), rows)
         writers = {draft.sender.pk for draft, _stored in taken if draft.sender} & self.members.keys()
         marks = [(self.members[pk].seen_sequence, self.members[pk].paced_until, pk) for pk in sorted(writers)]
-        _update(Member, ("seen_sequence", "paced_until"), marks)
+        statements.update(Member, ("seen_sequence", "paced_until"), marks)
         asked = {draft.conversation_id for draft, _stored in taken if _is_customers(draft, self.conversations[draft.conversation_id])}
         for conversation in told:
             if conversation.pk in asked and conversation.waiting_since:
@@ -182,16 +182,6 @@ def _is_customers(draft: Draft, conversation: Conversation) -> bool:
 def _note_words(conversation: Conversation, draft: Draft, *, at: datetime) -> None:
     conversation.last_text = str(draft.body.get("text", ""))[:200]
     conversation.waiting_since = (conversation.waiting_since or at) if _is_customers(draft, conversation) else None
-
-
-def _update(model: type[Model], columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]]) -> None:
-    """Write `columns` of each row, its key last. (Django's bulk_update builds a CASE of every row and column; this is one plan.)"""
-    quote = connection.ops.quote_name
-    assignments = ", ".join(f"{quote(column)} = %s" for column in columns)
-    statement = f"UPDATE {quote(model._meta.db_table)} SET {assignments} WHERE {quote('id')} = %s"  # noqa: S608 - names of ours only
-    adapt = connection.ops.adapt_datetimefield_value
-    with connection.cursor() as cursor:
-        cursor.executemany(statement, [tuple(adapt(value) if isinstance(value, datetime) else value for value in row) for row in rows])
 
 
 def _orders(drafts: Sequence[Draft]) -> dict[tuple[int, object], JSON]:

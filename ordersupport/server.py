@@ -3,6 +3,7 @@
 import logging
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,6 +27,8 @@ logger = logging.getLogger(__name__)
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 PORTS_TRIED = 20
 LAST_PORT = 65535
+# Every statement gives Python's one lock away and wants it back; by default the event loop may keep it for 5 ms each time.
+SWITCH_SECONDS = 0.0005
 _buses: list[Bus] = []
 
 
@@ -90,6 +93,7 @@ def serve(listening: socket.socket, *, with_worker: bool) -> None:
         server_header=False,
     )
     server = uvicorn.Server(config)
+    sys.setswitchinterval(SWITCH_SECONDS)
     coordinator = Coordinator() if with_worker else None
     worker = threading.Thread(target=coordinator.run, name="coordinator") if coordinator else None
     with connected() as bus:
