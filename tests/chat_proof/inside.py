@@ -3,7 +3,7 @@
     python -m tests.chat_proof.inside prepare|audit      one question as JSON on stdin, the answer as JSON on stdout
 
 prepare  {"rooms": [["room-0-seat-0", "room-0-seat-1"], …]}, the first of each a customer, the others agents
-         -> {"rooms": [{"conversation": "CON-…", "seats": [{"name", "member", "cookie"}, …]}, …]}
+         -> {"rooms": [{"conversation": "CON-…", "seats": [{"name", "member", "cookie", "csrf"}, …]}, …]}
 audit    {"conversations": ["CON-…", …]} -> {"CON-…": [[number, sender's member id or null, client key or null, text or null], …], …}
 """
 
@@ -19,7 +19,9 @@ django.setup()
 
 from django.conf import settings  # noqa: E402
 from django.contrib.auth.models import Group  # noqa: E402
+from django.middleware.csrf import CSRF_SECRET_LENGTH  # noqa: E402
 from django.test import Client  # noqa: E402
+from django.utils.crypto import get_random_string  # noqa: E402
 
 from accounts.models import AGENTS_GROUP, User  # noqa: E402
 from chat import conversations  # noqa: E402
@@ -57,7 +59,9 @@ def _seat(conversation: Any, person: User) -> JSON:
     browser.force_login(person)
     cookie = browser.cookies[settings.SESSION_COOKIE_NAME].value
     member = conversations.join(conversation, person)
-    return {"name": person.username, "member": member.public_id, "cookie": f"{settings.SESSION_COOKIE_NAME}={cookie}"}
+    csrf = get_random_string(CSRF_SECRET_LENGTH)
+    cookies = f"{settings.SESSION_COOKIE_NAME}={cookie}; {settings.CSRF_COOKIE_NAME}={csrf}"
+    return {"name": person.username, "member": member.public_id, "cookie": cookies, "csrf": csrf}
 
 
 if __name__ == "__main__":
