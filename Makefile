@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: demo demo-providers demo-reset test test-scaled lint check messages screenshots bench chaos clean
+.PHONY: demo demo-providers demo-reset test test-scaled fuzz lint check messages screenshots bench chaos clean
 
 demo: $(VENV)/runtime
 	@DEMO=1 exec $(BIN)/python manage.py demo
@@ -21,6 +21,9 @@ test: $(VENV)/development
 
 test-scaled: $(VENV)/development
 	$(BIN)/python -m tests.services -- $(BIN)/python -m pytest -m "not e2e and not slow"
+
+fuzz: $(VENV)/development
+	$(BIN)/python -m tests.fuzz
 
 lint: $(VENV)/development
 	$(BIN)/ruff check --quiet .

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.db import IntegrityError, models, transaction
+from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
 from accounts.models import User, check_time_zone
@@ -17,6 +18,13 @@ class UsernameField(serializers.CharField):
         return User.normalize_username(super().to_internal_value(data))
 
 
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample(
+            "a customer", value={"username": "anna", "name": "Anna Berg", "email": "anna@example.com", "language": "en"}, request_only=True
+        )
+    ]
+)
 class CustomerSerializer(serializers.ModelSerializer[User]):
     """A customer. `id` is ours (USR-…); `username` is chosen by the client and never changes."""
 

@@ -10,6 +10,7 @@ from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.api.schema import PROBLEM, ProblemShape
 from chat import mirror, shapes, tokens
 from chat.api.views import SPEAKER, PartyView
 from chat.models import EventKind, Member
@@ -52,7 +53,7 @@ class TokenShape(serializers.Serializer[Any]):
 class ClientToken(PartyView):
     """A token with which the caller's browser speaks to Vonage as the caller, and in this conversation only."""
 
-    @extend_schema(parameters=[SPEAKER], responses=TokenShape)
+    @extend_schema(parameters=[SPEAKER], responses={200: TokenShape, (409, PROBLEM): ProblemShape})
     def get(self, request: Request, conversation_id: str) -> Response:
         """A new token for an hour; 409 where Vonage is not configured or takes no messages, 503 until the conversation is there."""
         member = self.party(request, conversation_id).member()

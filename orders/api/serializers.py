@@ -5,6 +5,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError as InvalidError
 from django.db import IntegrityError, transaction
+from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
 
@@ -93,6 +94,22 @@ class CustomerField(serializers.SlugRelatedField[User]):
         return found
 
 
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample(
+            "an order of a web shop",
+            value={
+                "external_id": "W-2026-1017",
+                "customer": "anna",
+                "currency": "EUR",
+                "lines": [{"name": "Blue mug", "sku": "MUG-1", "quantity": 2, "unit_price": "12.50"}],
+                "shipping_address": {"name": "Anna Berg", "street": "Way 1", "postal_code": "10115", "city": "Berlin", "country": "DE"},
+                "data": {"gift": True},
+            },
+            request_only=True,
+        )
+    ]
+)
 class OrderSerializer(serializers.ModelSerializer[Order]):
     """An order with its lines. `customer` is a username; `status` is `placed` (told at once) or `draft` when it is made.
 

@@ -5,7 +5,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import QuerySet
 from django_filters.rest_framework import DjangoFilterBackend
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema
 from rest_framework import mixins, serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -36,6 +36,11 @@ class RehearsedOrder(serializers.Serializer[Any]):
     why_no_mail = telling.ReasonShape(allow_null=True)
 
 
+KNOWN_OR_REHEARSED = PolymorphicProxySerializer(
+    component_name="KnownOrRehearsedOrder", serializers=[OrderSerializer, RehearsedOrder], resource_type_field_name=None
+)
+
+
 class OrderViewSet(Api, mixins.RetrieveModelMixin, mixins.UpdateModelMixin, mixins.ListModelMixin, GenericViewSet[Order]):
     """Orders by their number: list, read, make, change the status."""
 
@@ -57,7 +62,7 @@ class OrderViewSet(Api, mixins.RetrieveModelMixin, mixins.UpdateModelMixin, mixi
             return orders.prefetch_related("confirmations__mail_events")
         return orders.select_for_update(of=("self",)) if self.action == "partial_update" else orders
 
-    @extend_schema(responses={200: OrderSerializer, 201: OrderSerializer})
+    @extend_schema(responses={200: KNOWN_OR_REHEARSED, 201: OrderSerializer})
     def create(self, request: Request) -> Response:
         """201 with the new order; 200 with the one that this client gave the same `external_id`, changed where it still may be."""
         order, is_new = take_in(request.data, creator=request.user if isinstance(request.user, User) else None)
