@@ -2,7 +2,9 @@
 
 const { dataset, lang } = document.documentElement;
 const button = document.querySelector("button[name=time_zone]");
-const here = new Intl.DateTimeFormat().resolvedOptions().timeZone;
+const told = new Intl.DateTimeFormat().resolvedOptions().timeZone;
+// A browser that hides where its owner is says UTC.
+const here = told === "UTC" ? "" : told;
 const HANDS = ["pointerdown", "keydown"];
 
 /** A zone has several names (Asia/Kolkata, Asia/Calcutta); a browser always answers the same one. */
