@@ -14,10 +14,10 @@ from channels.db import database_sync_to_async
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from accounts import languages, sessions
+from accounts import languages
 from accounts.models import User
 from chat import access, conversations, page, record, shapes
-from chat.frames import ENDED, NOT_YOURS, STALE_SECONDS, Frames
+from chat.frames import NOT_YOURS, STALE_SECONDS, Frames
 from chat.gathering import Gathering
 from chat.hub import INBOX, Hint, hub
 from chat.models import Conversation, Member
@@ -49,6 +49,10 @@ class ConversationConsumer(Frames):
         await self.accept()
         try:
             self.me = await self._enter()
+        except access.UnconfirmedError as error:
+            await self.refuse(error.code, _("This is a new device. Enter the mailed code on the order's page."))
+            await self.close(NOT_YOURS)
+            return
         except access.NoAccessError:
             await self.close(NOT_YOURS)
             return
@@ -126,7 +130,10 @@ class ConversationConsumer(Frames):
 
     def _hear(self, hint: Hint) -> None:
         """Called on the event loop for each hint of the room. However slow the socket is, little of it is kept."""
-        if hint["kind"] != "events":
+        if hint["kind"] == "access":
+            # Somebody was shut out: nothing more is said here before it is known who.
+            self._checked_at, self._is_behind = float("-inf"), True
+        elif hint["kind"] != "events":
             if hint["member"] != self.me.public_id:
                 self._whispers[str(hint["kind"]), str(hint["member"])] = hint
         elif len(self._news) < MOST_NEWS:
@@ -182,7 +189,7 @@ class ConversationConsumer(Frames):
             try:
                 await self._enter()
             except access.NoAccessError:
-                await self.end(ENDED)
+                await self.end_stay()
         return self.listener is not None
 
     def _now(self) -> float:
@@ -190,7 +197,7 @@ class ConversationConsumer(Frames):
 
     @database_sync_to_async
     def _enter(self) -> Member:
-        session, user = sessions.read(self.session_key)
+        session, user = self.read_session()
         conversation_id, username = self.scope["url_route"]["kwargs"]["conversation_id"], self.query.get("as", "")
         return access.party(conversation_id=conversation_id, username=username, user=user, session=session).member()
 
@@ -242,7 +249,7 @@ class InboxConsumer(Frames):
                 changed, self._changed = self._changed, set()
                 rows = await self._rows(changed)
                 if rows is None:
-                    await self.end(ENDED)
+                    await self.end_stay()
                     return
                 for row in rows:
                     await self.tell("conversation", conversation=row)
@@ -262,7 +269,7 @@ class InboxConsumer(Frames):
         return page.inbox_rows(found, agent) if agent else None
 
     def _agent(self) -> User | None:
-        _session, user = sessions.read(self.session_key)
+        _session, user = self.read_session()
         return user if user and user.is_active and user.is_agent else None
 
 

@@ -9,10 +9,12 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from channels.generic.websocket import AsyncWebsocketConsumer
+from django.contrib.sessions.backends.base import SessionBase
 from django.db import Error as DatabaseError
 from django.utils.translation import gettext as _
 
 from accounts import sessions
+from accounts.models import User
 from chat.hub import Listener, hub
 
 logger = logging.getLogger(__name__)
@@ -38,6 +40,7 @@ class Frames(AsyncWebsocketConsumer):
         self.listener: Listener | None = None
         self.tasks: set[asyncio.Task[None]] = set()
         self._frames_until = 0.0
+        self.has_session = False
 
     async def __call__(self, scope: dict[str, Any], *more: Any) -> None:
         """Live as long as the socket; however that ends, nobody is left in the hub."""
@@ -91,6 +94,16 @@ class Frames(AsyncWebsocketConsumer):
         """Close with that code, and hear nothing more."""
         self._stop_listening()
         await self.close(code)
+
+    def read_session(self) -> tuple[SessionBase, User | None]:
+        """The browser's session as it is now, and who is logged in by it."""
+        session, user = sessions.read(self.session_key)
+        self.has_session = session.session_key == self.session_key
+        return session, user
+
+    async def end_stay(self) -> None:
+        """Close on who may not be here any more. Without its session the browser may have a newer one, so its page is to come back."""
+        await self.end(ENDED if self.has_session else RESTART)
 
     async def tell(self, kind: str, **content: Any) -> None:
         """Send one frame."""

@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from chat import conversations, folds, links, shapes
 from chat.access import Party
+from chat.entry import devices
 from chat.models import Conversation, Event, Member
 from chat.phones import calls, numbers, story
 
@@ -26,7 +27,9 @@ Context = dict[str, Any]
 
 
 def conversation_page(request: HttpRequest, party: Party, number: int) -> Context:
-    """The template's context: `page` (also for the scripts), `order`, `orders`, `days`, `older_url` (for a browser without scripts)."""
+    """The template's context: `page` (also for the scripts), `order`, `orders`, `days`, `older_url` (for a browser without scripts), and
+    for agents `entry`.
+    """
     member = party.member()
     conversation = party.conversation
     newest = conversations.history(conversation)
@@ -54,14 +57,20 @@ def conversation_page(request: HttpRequest, party: Party, number: int) -> Contex
     }
     order = next((order for order in orders if order["id"] == number), None)
     older_url = f"{request.path}?before={shown[0].sequence}" if shown and shown[0].sequence > 1 else ""
-    return {"page": page, "order": order, "orders": orders, "days": _days(shown, member, orders), "older_url": older_url}
+    entry = devices.standing(conversation) if party.role == "agent" else None
+    drawn = {"order": order, "orders": orders, "days": _days(shown, member, orders), "older_url": older_url}
+    return drawn | {"page": page, "entry": entry}
 
 
 def inbox_rows(conversations_found: "QuerySet[Conversation] | list[Conversation]", agent: User) -> list[Context]:
     """The inbox's rows as JSON (docs/chat-protocol.md), newest first as given."""
     found = list(conversations_found)
     unread, latest = _unread(found, agent), _latest_orders(found)
-    return [_row(conversation, agent, unread.get(conversation.pk, 0), latest.get(conversation.pk)) for conversation in found]
+    new = set(devices.unconfirmed().filter(conversation__in=found).values_list("conversation_id", flat=True))
+    return [
+        _row(conversation, agent, unread.get(conversation.pk, 0), latest.get(conversation.pk)) | {"new_device": conversation.pk in new}
+        for conversation in found
+    ]
 
 
 def with_dates(row: Context) -> Context:
@@ -118,6 +127,7 @@ def _urls(request: HttpRequest, party: Party, number: int) -> dict[str, str]:
         "self": request.path,
         "inbox": reverse("inbox"),
         "language": reverse("chat-language", args=[party.user.username, public_id, number]),
+        "new_link": reverse("new-link"),
     }
     if party.role == "customer":
         urls["present"] = reverse("api:conversation-present", args=[public_id]) + speaker

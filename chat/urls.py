@@ -3,6 +3,7 @@
 from django.urls import path
 
 from chat import views, webhooks
+from chat.entry import views as entry
 from chat.phones import views as phone_views
 from chat.phones import webhooks as phone_webhooks
 
@@ -10,6 +11,9 @@ urlpatterns = [
     path("inbox/", views.inbox, name="inbox"),
     path("chat/<str:username>/<str:conversation_id>/<int:order_id>", views.conversation, name="chat"),
     path("chat/<str:username>/<str:conversation_id>/<int:order_id>/language", views.choose_language, name="chat-language"),
+    path("chat/<str:username>/<str:conversation_id>/<int:order_id>/code", entry.code, name="chat-code"),
+    path("chat/<str:username>/<str:conversation_id>/<int:order_id>/link", entry.mail_link, name="chat-link"),
+    path("new-link/", entry.new_link, name="new-link"),
     path("webhooks/rtc", webhooks.rtc, name="rtc-webhook"),
     path("webhooks/rtc/<str:secret>", webhooks.rtc),
     # The original guide's name of the same.

@@ -1,13 +1,11 @@
 """The chat page and the inbox."""
 
 import uuid
-from urllib.parse import urlencode
 
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import render
-from django.urls import reverse
 from django.views import i18n
 from django.views.decorators.cache import never_cache
 from django.views.decorators.gzip import gzip_page
@@ -16,32 +14,34 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts import languages
 from accounts.models import User
 from chat import conversations, links, page
-from chat.access import NoAccessError, Party, party
+from chat.access import NoAccessError, Party, UnconfirmedError
+from chat.entry import views as entry
+from chat.entry.views import HttpResponseSeeOther
 from chat.models import Conversation
 
 INBOX_ROWS = 50
 
 
-class HttpResponseSeeOther(HttpResponseRedirect):
-    """Go on with a GET."""
-
-    status_code = 303
-
-
-# Compressing pages may tell a listener on the wire what is in them, if he can write into them too (BREACH). This page holds one
-# conversation, whose writers may read all of it, a CSRF token that is masked anew each time, and no key; and Django pads it by chance.
-# The inbox and the admin show many people's words side by side and stay as they are.
-@gzip_page
-@never_cache
+@entry.private
 @require_http_methods(["GET", "HEAD", "POST"])
 def conversation(request: HttpRequest, username: str, conversation_id: str, order_id: int) -> HttpResponse:
-    """The conversation beside the order, for the customer (by the mail's link) and for an agent (by log-in).
+    """The conversation beside the order, for the customer (who opened a mailed link) and for an agent (by log-in).
 
-    The path says as whom the page is read; it lets nobody in. A POST sends the field `text`, for browsers without scripts.
+    The path says as whom the page is read; it lets nobody in. A POST sends `key`, the button of a link's page, or `text`, a message
+    from a browser without scripts.
     """
-    me = _party(request, username, conversation_id)
-    if me is None:
-        return _turned_away(request)
+    if request.method == "POST" and "key" in request.POST:
+        return entry.open_link(request, username, conversation_id, order_id)
+    try:
+        me = entry.caller(request, username, conversation_id)
+    except UnconfirmedError as error:
+        status = 200 if request.method != "POST" else 403
+        return entry.new_device(request, error.device, order_id, status=status)
+    except NoAccessError:
+        return entry.at_the_door(request, username, conversation_id, order_id)
+    if "key" in request.GET and request.method != "POST":
+        # Whoever is in needs no key, and it has no business in an address bar.
+        return HttpResponseRedirect(request.path)
     # A customer comes by a link, without a log-in: language and times are still theirs.
     with languages.as_read_by(me.user):
         response = _answer(request, me, order_id)
@@ -49,13 +49,14 @@ def conversation(request: HttpRequest, username: str, conversation_id: str, orde
     return response
 
 
-@never_cache
+@entry.private
 @require_POST
 def choose_language(request: HttpRequest, username: str, conversation_id: str, order_id: int) -> HttpResponseBase:
     """Keep the language or time zone that this page's reader chose, and go back to the page."""
-    me = _party(request, username, conversation_id)
-    if me is None:
-        return _turned_away(request)
+    try:
+        me = entry.caller(request, username, conversation_id)
+    except NoAccessError:
+        return entry.turned_away(request)
     languages.choose(me.user, request.POST)
     # Into a cookie as well, for the pages that know nobody.
     return i18n.set_language(request)
@@ -75,25 +76,15 @@ def inbox(request: HttpRequest) -> HttpResponse:
     return render(request, "chat/inbox.html", {"rows": rows, "page": {"me": me, "urls": urls}})
 
 
-def _party(request: HttpRequest, username: str, conversation_id: str) -> Party | None:
-    user = request.user if isinstance(request.user, User) else None
-    try:
-        return party(conversation_id=conversation_id, username=username, user=user, session=request.session, key=request.GET.get("key", ""))
-    except NoAccessError:
-        return None
-
-
-def _turned_away(request: HttpRequest) -> HttpResponse:
-    """The same answer whether the conversation exists or not; agents find the way to their log-in on it."""
-    login_url = f"{reverse('login')}?{urlencode({'next': request.path})}"
-    return render(request, "chat/turned_away.html", {"login_url": login_url}, status=404)
-
-
+# Compressing pages may tell a listener on the wire what is in them, if he can write into them too (BREACH). This page holds one
+# conversation, whose writers may read all of it, a CSRF token that is masked anew each time, and no key; and Django pads it by chance.
+# The inbox and the admin show many people's words side by side and stay as they are.
+@gzip_page
 def _answer(request: HttpRequest, me: Party, order_id: int) -> HttpResponse:
     context = page.conversation_page(request, me, order_id) | {"person": me.user}
     # A link may be opened before the worker told its order; any other order that is not told here is somebody else's.
-    if not context["order"] and me.role == "customer" and not links.names(request.GET.get("key", ""), me.conversation, order_id):
-        return _turned_away(request)
+    if not context["order"] and me.role == "customer" and not links.names(me.conversation, order_id):
+        return entry.turned_away(request)
     if request.method == "POST":
         return _post(request, me, order_id, context)
     return render(request, "chat/conversation.html", context | {"form_error": None, "form_key": uuid.uuid4()})
@@ -107,4 +98,4 @@ def _post(request: HttpRequest, me: Party, order_id: int, context: page.Context)
     except conversations.RefusedError as refused:
         return render(request, "chat/conversation.html", context | {"form_error": str(refused), "draft": text, "form_key": key}, status=422)
     # 303: a reload of the page that follows sends nothing again.
-    return HttpResponseSeeOther(request.get_full_path())
+    return HttpResponseSeeOther(request.path)

@@ -12,6 +12,7 @@ from django.db.models import prefetch_related_objects
 from django.utils import timezone
 
 from chat import folds, links, outbox, system_events
+from chat.mails import Mail
 from chat.models import Conversation
 from chat.outbox import Work
 from chat.system_events import News
@@ -28,13 +29,17 @@ def tell(confirmations: list[OrderConfirmation]) -> list[Work]:
     tried_at = {row.pk: row.mail_tried_at for row in confirmations}
     untold = [row for row in confirmations if not row.event_added_at and row.pk not in taken_back]
     told = _add_events(untold) if untold else {}
+    mailed = [row for row in confirmations if row.pk not in taken_back]
+    carried = links.in_mails(
+        {row.idempotency_key: (told.get(row.order.customer_id) or row.order.customer.conversation, row.order_id) for row in mailed}
+    )
     works = []
     for row in confirmations:
         if row.pk in taken_back:
             works.append(_take_back(row))
         else:
-            conversation = told.get(row.order.customer_id) or row.order.customer.conversation
-            works.append(mailing.send(row, partial(_mail, row, conversation), tried_at=tried_at[row.pk]))
+            url = links.url_for(carried[row.idempotency_key])
+            works.append(mailing.send(row, partial(_mail, row, url), tried_at=tried_at[row.pk]))
     return works
 
 
@@ -67,10 +72,8 @@ def _add_events(confirmations: list[OrderConfirmation]) -> dict[int, Conversatio
     return told
 
 
-def _mail(confirmation: OrderConfirmation, conversation: Conversation) -> emails.OrderMail:
-    order = confirmation.order
-    url = links.url_for(conversation, order.number)
-    return emails.confirmation(order, url=url, idempotency_key=confirmation.idempotency_key)
+def _mail(confirmation: OrderConfirmation, url: str) -> Mail:
+    return emails.confirmation(confirmation.order, url=url, idempotency_key=confirmation.idempotency_key)
 
 
 def resend(order: Order) -> OrderConfirmation:

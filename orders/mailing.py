@@ -14,16 +14,17 @@ from typing import Any
 from django.core.mail import get_connection
 from django.utils import timezone
 
+from chat import mails
+from chat.mails import Mail
 from chat.outbox import BackendError, Call, Work
-from orders import deliveries, emails
-from orders.emails import OrderMail
+from orders import deliveries
 from orders.models import OrderConfirmation
 
 # One minute less than the shorter of the two documented lives of a key.
 KEY_PROTECTS = timedelta(minutes=14)
 
 
-Write = Callable[[], OrderMail]
+Write = Callable[[], Mail]
 
 
 def send(confirmation: OrderConfirmation, write: Write, *, tried_at: datetime | None) -> Work:
@@ -42,7 +43,7 @@ def send(confirmation: OrderConfirmation, write: Write, *, tried_at: datetime | 
     if not confirmation.mail_tried_at:
         confirmation.stamp(mail_tried_at=timezone.now())
     try:
-        message_id = yield Call(partial(_hand_over, write), local=emails.is_local(), provider="sendinblue")
+        message_id = yield Call(partial(_hand_over, write), local=mails.is_local(), provider="sendinblue")
     except BackendError as refused:
         # Refused without doing anything, and no earlier attempt is open: the next one needs to ask nobody.
         if not refused.unknown and not tried_at:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from chat import conversations, folds, links
+from chat.mails import Mail
 from chat.models import Conversation
 from chat.outbox import BackendError, State
 from orders import emails, journey, snapshot
-from orders.emails import OrderMail
 from orders.models import Order
 
 
@@ -21,7 +21,7 @@ class Rehearsal:
 
     conversation_id: str | None
     opens_conversation: bool
-    mail: OrderMail | None = None
+    mail: Mail | None = None
     event: dict[str, Any] | None = None
     why_not: dict[str, str] | None = None
 
@@ -36,7 +36,7 @@ def rehearse(order: Order) -> Rehearsal:
     event = {"type": folds.ORDER_CONFIRMED, "body": snapshot.confirm_body(order)}
     conversation = before or conversations.open_for(order.customer)
     try:
-        mail = emails.confirmation(order, url=links.url_for(conversation, order.number), idempotency_key=uuid.uuid4())
+        mail = emails.confirmation(order, url=links.url_for(links.specimen(conversation, order.number)), idempotency_key=uuid.uuid4())
     except BackendError as refused:
         return Rehearsal(_id(before), before is None, event=event, why_not={"code": refused.code, "text": str(refused)})
     return Rehearsal(_id(before), before is None, mail=mail, event=event)

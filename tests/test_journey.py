@@ -11,6 +11,7 @@ import pytest
 import requests
 from websockets.sync.client import ClientConnection, connect
 
+from tests.opening import press_over_http
 from tests.running import Product, running_demo, wait_for
 
 
@@ -115,7 +116,7 @@ def test_the_guides_three_commands_lead_to_a_talk_between_customer_and_agent(pro
     assert (agent_made.status_code, customer_made.status_code) == (200, 201)
 
     customer = requests.Session()
-    page = customer.get(link_in(mail_to(product, "user-123@example.com", order=order["order_id"])), timeout=20)
+    page = press_over_http(customer, link_in(mail_to(product, "user-123@example.com", order=order["order_id"])))
     assert "Widget" in page.text
 
     agent = log_in(product, "agent", onward="/inbox/")
@@ -133,7 +134,7 @@ def test_the_guides_three_commands_lead_to_a_talk_between_customer_and_agent(pro
 def test_an_order_typed_in_admin_is_told_with_both_its_lines(product: Product) -> None:
     number = admin_order(product)
     mail = mail_to(product, "anna@example.com", order=number)
-    page = requests.get(link_in(mail), timeout=20).text
+    page = press_over_http(requests.Session(), link_in(mail)).text
     assert ("Linen shirt" in mail, "Wool socks" in mail, "Linen shirt" in page, "€96.50" in page) == (True, True, True, True)
 
 

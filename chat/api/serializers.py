@@ -119,3 +119,4 @@ class ConversationShape(serializers.Serializer[Any]):
     unread = serializers.IntegerField()
     order = serializers.JSONField(allow_null=True)
     url = serializers.CharField()
+    new_device = serializers.BooleanField()

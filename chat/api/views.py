@@ -78,6 +78,8 @@ class PartyView(Api):
                 user=user,
                 session=request._request.session if request.auth is None else None,
             )
+        except access.UnconfirmedError as error:
+            raise PermissionDenied(_("This is a new device. Enter the code that we mail to you on the order's page."), error.code) from None
         except access.NoAccessError:
             raise NotFound(_("There is no such conversation.")) from None
 

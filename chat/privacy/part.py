@@ -10,6 +10,8 @@ from accounts.models import User
 from accounts.privacy import Counts, Erasure, Row
 from accounts.takeaway import moment
 from accounts.traces import GONE, Trace
+from chat import links
+from chat.entry.models import LinkRequest, MailedCode, MailedLink
 from chat.models import Conversation, Event, MirroredEvent, WebhookReceipt
 from chat.outbox import State, clock
 from chat.phones.models import Notice, PhoneCall, StoredLeg, StoredText
@@ -50,6 +52,7 @@ def _erase(erasure: Erasure) -> Counts:
         return {}
     ended = cancel(MirroredEvent.objects.filter(conversation=conversation)) + cancel(Notice.objects.filter(conversation=conversation))
     ended += cancel(PhoneCall.objects.filter(conversation=conversation))
+    ended += _shut_the_door(conversation)
     ended += _forget_at_vonage(conversation)
     _forget_numbers(erasure, conversation)
     events = list(conversation.events.select_related("from_member"))
@@ -60,6 +63,15 @@ def _erase(erasure: Erasure) -> Counts:
     conversation.save(update_fields=["last_text", "waiting_since", "provider_id"])
     conversation.members.update(provider_id=None)
     return {"events": len(events), "waiting work cancelled": ended}
+
+
+def _shut_the_door(conversation: Conversation) -> int:
+    """Nobody comes in by an old link, and no mail that helps in leaves any more."""
+    links.revoke_all(conversation)
+    asked = LinkRequest.objects.filter(address__iexact=conversation.customer.email).exclude(address="")
+    ended = cancel(MailedLink.objects.filter(link__conversation=conversation)) + cancel(asked)
+    asked.update(address="")
+    return ended + cancel(MailedCode.objects.filter(device__conversation=conversation))
 
 
 def _forget_at_vonage(conversation: Conversation) -> int:

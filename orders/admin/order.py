@@ -8,9 +8,9 @@ from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import get_object_or_404, redirect
+from django.shortcuts import get_object_or_404, redirect, render
 from django.template.loader import render_to_string
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -21,7 +21,7 @@ from accounts.models import User
 from chat import formats
 from chat.outbox import State
 from orders import journey
-from orders.admin import acts
+from orders.admin import acts, link
 from orders.admin.filters import ToldFilter
 from orders.admin.lines import LineInline
 from orders.forms import OrderForm, placed_label, warning
@@ -177,6 +177,7 @@ class OrderAdmin(admin.ModelAdmin[Order]):
             "total": formats.money(order.total, order.currency),
             "may_resend": self.has_resend_permission(request) and order.status not in {Status.DRAFT, Status.CANCELLED},
             "may_chat": agent is not None,
+            "may_copy_link": order.status != Status.DRAFT and self.has_copy_permission(request),
             "chat_path": acts.chat_path(order, agent) if agent else "",
             "no_chat_yet": acts.no_chat_yet(order),
         }
@@ -213,6 +214,10 @@ class OrderAdmin(admin.ModelAdmin[Order]):
         """Who may read and answer chats."""
         return request.user.has_perm("accounts.answer_chats")
 
+    def has_copy_permission(self, request: HttpRequest) -> bool:
+        """Who may hold a customer's link in their hands."""
+        return request.user.has_perm("chat.copy_accesslink")
+
     def _tell_again(self, request: HttpRequest, order: Order) -> None:
         level, words = acts.tell_again(order, shown=request.POST.get(f"shown-{order.number}", ""))
         self.message_user(request, words, level)
@@ -225,6 +230,7 @@ class OrderAdmin(admin.ModelAdmin[Order]):
             path("customer/", view(require_safe(self.customer_view)), name="orders_order_customer"),
             path("live/", view(require_safe(self.live_view)), name="orders_order_live"),
             path("<int:number>/resend/", view(require_POST(self.resend_view)), name="orders_order_resend"),
+            path("<int:number>/link/", view(require_POST(self.link_view)), name="orders_order_link"),
         ]
         return own + super().get_urls()
 
@@ -235,6 +241,15 @@ class OrderAdmin(admin.ModelAdmin[Order]):
         order = get_object_or_404(Order, pk=number)
         self._tell_again(request, order)
         return redirect("admin:orders_order_change", order.pk)
+
+    def link_view(self, request: HttpRequest, number: int) -> HttpResponse:
+        """A fresh link, shown once; the page is kept by nobody."""
+        order = get_object_or_404(Order.objects.exclude(status=Status.DRAFT), pk=number)
+        if not (isinstance(request.user, User) and self.has_view_permission(request) and self.has_copy_permission(request)):
+            raise PermissionDenied
+        copied = link.copy(order, request.user)
+        own = {"order": order, "link": copied.link, "url": copied.url, "order_url": reverse("admin:orders_order_change", args=[order.pk])}
+        return render(request, "admin/orders/order/link.html", self.admin_site.each_context(request) | {"title": _("Link")} | own)
 
     def customer_view(self, request: HttpRequest) -> JsonResponse:
         """What placing an order for this customer would do: {"placed": the radio's words, "warning": why nobody could be told}."""

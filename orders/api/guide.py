@@ -179,5 +179,5 @@ def _order_made(order: Order, conversation: Conversation) -> dict[str, Any]:
         "username": order.customer.username,
         "user_id": order.customer.public_id,
         "conversation_id": conversation.public_id,
-        "chat_url": links.url_for(conversation, order.number),
+        "chat_url": links.url_for(links.issue(conversation, order.number, issued_by=order.created_by)),
     }

@@ -181,9 +181,9 @@ class OrderSerializer(serializers.ModelSerializer[Order]):
         return conversation.public_id if conversation else None
 
     def get_chat_url(self, order: Order) -> str | None:
-        """The link that the customer's mail carries: whoever has it is the customer."""
+        """The customer's page, without the key that the link in their mail has: it opens for who came by that."""
         conversation = getattr(order.customer, "conversation", None)
-        return links.url_for(conversation, order.number) if conversation else None
+        return links.page_for(conversation, order.number) if conversation else None
 
     def validate_lines(self, lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """At least one article, and not a phone book of them."""

@@ -28,7 +28,7 @@ STANDARD_HEADERS = {"from", "to", "cc", "bcc", "reply-to", "date", "message-id",
 class SendinblueBackend(BaseEmailBackend):
     """Sends each message by one call, at most once for each idempotency key within the key's life.
 
-    A message may carry `params`, `tags` and `idempotency_key` (`orders.emails.OrderMail`); a plain EmailMessage gets a key of its own.
+    A message may carry `params`, `tags` and `idempotency_key` (`chat.mails.Mail`); a plain EmailMessage gets a key of its own.
     `message.message_id` is set from the answer, or to "" where Sendinblue says that an earlier attempt had sent it already.
     Raises BackendError (`orders.backends.sendinblue_wire`) unless `fail_silently`.
     """
@@ -38,7 +38,7 @@ class SendinblueBackend(BaseEmailBackend):
         sent = 0
         for message in email_messages:
             try:
-                message.message_id = _send(message)  # type: ignore[attr-defined]  # OrderMail has it; a plain one may keep it too
+                message.message_id = _send(message)  # type: ignore[attr-defined]  # ours has it; a plain one may keep it too
                 sent += 1
             except BackendError:
                 if not self.fail_silently:
@@ -103,9 +103,9 @@ def _body(message: EmailMessage, key: str) -> dict[str, Any]:
 
 
 def _content(message: EmailMessage) -> dict[str, Any]:
-    """A template brings subject and content with it, and Sendinblue ignores ours beside it."""
+    """A template brings subject and content with it, and Sendinblue ignores ours beside it. It is the one for confirmations."""
     params = getattr(message, "params", None)
-    if settings.SENDINBLUE_TEMPLATE_ID and params:
+    if settings.SENDINBLUE_TEMPLATE_ID and params and getattr(message, "fits_template", True):
         return {"templateId": settings.SENDINBLUE_TEMPLATE_ID, "params": params}
     parts = {"text/plain": str(message.body)} if message.content_subtype != "html" else {"text/html": str(message.body)}
     parts |= {str(part[1]): str(part[0]) for part in getattr(message, "alternatives", [])}

@@ -7,9 +7,10 @@ from django.test import Client
 from pytest_django import Settings
 
 from accounts.models import User
-from chat import conversations, links
+from chat import conversations
 from chat.coordinator import drain
 from orders.models import Order
+from tests import opening
 
 CHINESE = {"Accept-Language": "zh-CN,zh;q=0.9,en;q=0.5"}
 
@@ -17,13 +18,13 @@ CHINESE = {"Accept-Language": "zh-CN,zh;q=0.9,en;q=0.5"}
 def link_to(customer: User, order: Order) -> str:
     """The customer's link, as the mail has it."""
     drain()
-    return links.url_for(conversations.open_for(customer), order.number).removeprefix("http://localhost:3000")
+    return opening.link_to(conversations.open_for(customer), order.number)
 
 
 def chat_of(client: Client, customer: User, place: Callable[..., Order]) -> str:
     """The path of a chat page that the client has opened by its link."""
     path = link_to(customer, place(customer))
-    client.get(path)
+    opening.press(client, path)
     return path.partition("?")[0]
 
 
@@ -64,7 +65,7 @@ def test_a_customer_by_link_chooses_for_the_pages_and_mails_to_come(client: Clie
 def test_a_customers_page_is_in_their_language_whatever_the_browser_asks_for(
     client: Client, alice: User, place: Callable[..., Order]
 ) -> None:
-    path = link_to(alice, place(alice))
+    path = chat_of(client, alice, place)
     assert '<html lang="en"' in client.get(path, headers=CHINESE).content.decode()
 
 
@@ -102,7 +103,7 @@ def test_the_page_tells_the_readers_time_zone_once(client: Client, alice: User, 
 
 def test_until_then_the_shops_zone_counts(client: Client, alice: User, place: Callable[..., Order], settings: Settings) -> None:
     settings.TIME_ZONE = "Europe/Berlin"
-    assert 'data-time-zone="Europe/Berlin"' in client.get(link_to(alice, place(alice))).content.decode()
+    assert 'data-time-zone="Europe/Berlin"' in client.get(chat_of(client, alice, place)).content.decode()
 
 
 def test_a_program_reads_errors_in_the_language_it_asks_for(client: Client, api_key: str) -> None:

@@ -7,10 +7,11 @@ from django.utils import timezone
 
 from accounts.languages import zone_of
 from accounts.models import User
-from chat import conversations, links
+from chat import conversations
 from chat.coordinator import drain
 from chat.models import Event
 from orders.models import Order
+from tests.opening import enter
 
 NOON = timezone.now().replace(hour=12, minute=0)
 
@@ -27,8 +28,7 @@ def test_a_customers_page_has_the_customers_times(client: Client, alice: User, p
     order = place(alice)
     drain()
     Event.objects.update(created_at=NOON)
-    link = links.url_for(conversations.open_for(alice), order.number).removeprefix("http://localhost:3000")
-    assert "21:00" in client.get(link).content.decode()
+    assert "21:00" in enter(client, conversations.open_for(alice), order.number).content.decode()
 
 
 def test_one_persons_zone_does_not_stay_for_the_next(

@@ -9,11 +9,12 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import AGENTS_GROUP, User
-from chat import conversations, links
+from chat import conversations
 from chat.coordinator import drain
 from chat.models import Conversation, Event, EventKind, MirrorRefusal
 from chat.phones.models import CallReport, Notice, PhoneCall, StoredText
 from tests.chat.vonage_side import order_told
+from tests.opening import enter
 
 MARIA, ROBIN = "+1 202 555 0143", "+1 202 555 0144"
 CUSTOMER = "+46 70 555 01 20"
@@ -39,7 +40,7 @@ def browser_of(customer: User) -> Client:
     """A browser in which the customer opened the link of their mail."""
     order_told(customer)
     client = Client(enforce_csrf_checks=False)
-    client.get(links.path_for(conversation_of(customer), 1002), {"key": links.key_for(conversation_of(customer), 1002)})
+    enter(client, conversation_of(customer), 1002)
     return client
 
 

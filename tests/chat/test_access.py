@@ -7,7 +7,9 @@ from django.contrib.auth.models import AnonymousUser, Permission
 
 from accounts.models import User
 from chat import access, conversations, links
-from chat.access import NoAccessError
+from chat.access import NoAccessError, UnconfirmedError
+from chat.entry import devices
+from chat.entry.models import AccessLink
 from chat.models import Conversation, Event
 
 CUSTOMER_AND_AGENT = [("alice", "customer"), ("agent", "agent")]
@@ -22,7 +24,14 @@ def conversation(alice: User) -> Conversation:
 @pytest.fixture
 def granted(conversation: Conversation) -> dict[str, Any]:
     """The session of a browser in which Alice opened her link."""
-    return {access.GRANTS: [conversation.public_id]}
+    return granted_to(conversation)
+
+
+def granted_to(conversation: Conversation) -> dict[str, Any]:
+    """The session of a browser that opened a fresh link first."""
+    session: dict[str, Any] = {}
+    access.grant(session, devices.enter(links.issue(conversation, 1001), "a secret of this browser"))
+    return session
 
 
 def enter(conversation: Conversation, **caller: Any) -> tuple[str, str]:
@@ -40,20 +49,10 @@ def test_the_customer_passes_with_the_links_grant(conversation: Conversation, gr
     assert enter(conversation, session=granted, username=username) == ("alice", "customer")
 
 
-def test_the_customer_passes_with_the_links_key(conversation: Conversation) -> None:
-    assert enter(conversation, key=links.key_for(conversation, 1001)) == ("alice", "customer")
-
-
-def test_a_key_becomes_a_grant(conversation: Conversation) -> None:
-    session: dict[str, Any] = {}
-    enter(conversation, session=session, key=links.key_for(conversation, 1001))
-    assert enter(conversation, session=session) == ("alice", "customer")
-
-
-def test_a_browser_remembers_the_last_twenty_grants(conversation: Conversation) -> None:
-    session: dict[str, Any] = {access.GRANTS: [f"CON-{number}" for number in range(20)]}
-    enter(conversation, session=session, key=links.key_for(conversation, 1001))
-    assert session[access.GRANTS] == [*(f"CON-{number}" for number in range(1, 20)), conversation.public_id]
+def test_a_browser_remembers_the_last_twenty_conversations(conversation: Conversation) -> None:
+    session: dict[str, Any] = {access.GRANTS: {f"CON-{number}": number for number in range(20)}}
+    access.grant(session, devices.enter(links.issue(conversation, 1001), "a secret"))
+    assert list(session[access.GRANTS]) == [*(f"CON-{number}" for number in range(1, 20)), conversation.public_id]
 
 
 def test_a_customer_who_is_logged_in_passes(conversation: Conversation, alice: User) -> None:
@@ -101,7 +100,7 @@ def test_a_stranger_passes_under_no_name(conversation: Conversation, agent: User
 
 @pytest.mark.parametrize("username", ["", "alice", "bob"])
 def test_another_customer_passes_under_no_name(conversation: Conversation, bob: User, username: str) -> None:
-    session = {access.GRANTS: [conversations.open_for(bob).public_id]}
+    session = granted_to(conversations.open_for(bob))
     assert refused(conversation, user=bob, session=session, username=username)
 
 
@@ -133,21 +132,40 @@ def test_an_agent_who_was_switched_off_stays_out(conversation: Conversation, age
 
 def test_a_customer_who_was_switched_off_stays_out(conversation: Conversation, granted: dict[str, Any]) -> None:
     User.objects.filter(pk=conversation.customer_id).update(is_active=False)
-    assert refused(conversation, session=granted, key=links.key_for(conversation, 1001))
+    assert refused(conversation, session=granted)
 
 
-def test_anothers_key_opens_nothing(conversation: Conversation, bob: User) -> None:
-    assert refused(conversation, key=links.key_for(conversations.open_for(bob), 1001))
+@pytest.mark.parametrize("number", [None, True, "1", [1], {}, 0, -1, 2**70])
+def test_a_session_with_anything_but_a_devices_number_lets_nobody_in(conversation: Conversation, number: object) -> None:
+    granted_to(conversation)
+    assert refused(conversation, session={access.GRANTS: {conversation.public_id: number}})
 
 
-def test_a_key_that_opens_nothing_grants_nothing(conversation: Conversation) -> None:
-    session: dict[str, Any] = {}
-    refused(conversation, session=session, key="rubbish")
-    assert session == {}
+@pytest.mark.parametrize("grants", [None, [], ["CON-1"], "CON-1", 1])
+def test_a_session_of_an_earlier_version_lets_nobody_in(conversation: Conversation, grants: object) -> None:
+    assert refused(conversation, session={access.GRANTS: grants})
 
 
-def test_without_a_session_a_key_opens_nothing(conversation: Conversation) -> None:
-    assert refused(conversation, session=None, key=links.key_for(conversation, 1001))
+def test_a_device_of_bobs_opens_nothing_of_alices(conversation: Conversation, bob: User) -> None:
+    [number] = granted_to(conversations.open_for(bob))[access.GRANTS].values()
+    assert refused(conversation, session={access.GRANTS: {conversation.public_id: number}})
+
+
+def test_a_device_whose_link_was_revoked_is_out(conversation: Conversation, granted: dict[str, Any]) -> None:
+    links.revoke(AccessLink.objects.get())
+    assert refused(conversation, session=granted)
+
+
+def test_a_device_that_did_not_prove_itself_is_told_so(conversation: Conversation) -> None:
+    link, session = links.issue(conversation, 1001), {}
+    devices.enter(link, "the first browser")
+    access.grant(session, devices.enter(link, "another browser"))
+    with pytest.raises(UnconfirmedError):
+        enter(conversation, session=session)
+
+
+def test_without_a_session_there_is_no_customer(conversation: Conversation) -> None:
+    assert refused(conversation, session=None)
 
 
 @pytest.mark.parametrize("public_id", ["", "CON-0", "\x00", "\ud800", "CON-" + "0" * 10_000, "1"])

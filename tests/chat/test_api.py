@@ -3,7 +3,6 @@
 import base64
 import uuid
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 from django.contrib.auth.models import Permission
@@ -13,6 +12,7 @@ from accounts.models import ApiKey, User
 from chat import conversations, links, shapes
 from chat.models import Conversation, Member
 from tests.accounts.threads import THREADS, at_once
+from tests.opening import enter
 
 LIST = "/api/conversations/"
 Answer = Any
@@ -28,8 +28,7 @@ def conversation(alice: User) -> Conversation:
 def alices(conversation: Conversation) -> Client:
     """The browser in which Alice opened her link; it has to show its CSRF token when it writes."""
     browser = Client(enforce_csrf_checks=True, raise_request_exception=False)
-    link = urlsplit(links.url_for(conversation, 1001))
-    token = browser.get(f"{link.path}?{link.query}").context["page"]["csrf"]
+    token = enter(browser, conversation).context["page"]["csrf"]
     browser.defaults["HTTP_X_CSRFTOKEN"] = token
     return browser
 
@@ -302,8 +301,7 @@ def nobody(request: pytest.FixtureRequest, bob: User, conversation: Conversation
     if request.param == "other customer":
         browser.force_login(bob)
     if request.param == "other link":
-        link = urlsplit(links.url_for(conversations.open_for(bob), 1001))
-        browser.get(f"{link.path}?{link.query}")
+        enter(browser, conversations.open_for(bob))
     if request.param == "staff":
         intern = User.objects.create_user("intern", is_staff=True)
         intern.user_permissions.set(Permission.objects.exclude(codename="answer_chats"))
@@ -388,6 +386,7 @@ def test_a_row_tells_of_the_waiting_customer(conversation: Conversation, alice: 
         "waiting_since": shapes.timestamp(event.created_at),
         "unread": row["unread"],
         "order": None,
+        "new_device": False,
         "url": f"/chat/agent/{conversation.public_id}/0",
     }
 

@@ -11,12 +11,13 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.models import User
-from chat import conversations, incoming, links
+from chat import conversations, incoming
 from chat.conversations import RefusedError
 from chat.models import Conversation, Event, Member, MirroredEvent, WebhookReceipt
 from chat.outbox import State
 from tests.accounts.threads import THREADS, at_once
 from tests.chat.vonage_side import calls, member_of, order_told, row_of, vonage_side, work, work_again
+from tests.opening import enter
 from tests.twins import VonageTwin
 
 
@@ -192,7 +193,7 @@ def test_both_doors_at_the_same_moment_are_one_line(vonage: VonageTwin, member: 
 def test_the_api_takes_what_came_back(vonage: VonageTwin, member: Member, client: Client) -> None:
     conversation = Conversation.objects.get()
     event = order_told(member.user)
-    client.get(links.path_for(conversation, event.body["id"]), {"key": links.key_for(conversation, event.body["id"])})
+    enter(client, conversation, event.body["id"])
     hear(say_at_vonage(vonage, member, "Hi"))
     message = {"type": "message", "body": {"text": "Hi"}, "client_key": str(uuid.uuid4()), "vonage_after": 1}
     answer = client.post(f"/api/conversations/{conversation.public_id}/events/", message, content_type="application/json")

@@ -11,6 +11,7 @@ from accounts.models import User
 from chat import conversations, links
 from chat.models import Conversation
 from tests.chat.vonage_side import order_told
+from tests.opening import come_in, enter, link_to
 
 ZIPPED = {"Accept-Encoding": "gzip"}
 
@@ -28,20 +29,25 @@ def number(conversation: Conversation, alice: User) -> int:
 
 
 def test_the_chat_page_is_compressed_for_browsers_that_take_it(client: Client, conversation: Conversation, number: int) -> None:
-    answer = client.get(links.path_for(conversation, number), {"key": links.key_for(conversation, number)}, headers=ZIPPED)
+    enter(client, conversation, number)
+    answer = client.get(links.path_for(conversation, number), headers=ZIPPED)
     assert answer["Content-Encoding"] == "gzip"
     assert b"page-data" in gzip.decompress(answer.content)
 
 
 def test_other_browsers_get_it_as_it_is(client: Client, conversation: Conversation, number: int) -> None:
-    answer = client.get(links.path_for(conversation, number), {"key": links.key_for(conversation, number)})
+    answer = enter(client, conversation, number)
     assert b"page-data" in answer.content
 
 
 def test_the_mails_key_is_nowhere_in_the_page(client: Client, conversation: Conversation, number: int) -> None:
-    key = links.key_for(conversation, number)
-    page = client.get(links.path_for(conversation, number), {"key": key}).content.decode()
-    assert key.rpartition(":")[2] not in page
+    link = link_to(conversation, number)
+    assert link.partition("key=")[2] not in come_in(client, link).content.decode()
+
+
+def test_the_page_with_the_key_is_never_compressed(client: Client, conversation: Conversation, number: int) -> None:
+    answer = client.get(link_to(conversation, number), headers=ZIPPED)
+    assert (answer.status_code, answer.has_header("Content-Encoding")) == (200, False)
 
 
 def test_pages_with_many_peoples_words_are_not_compressed(client: Client, conversation: Conversation, agent: User) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from typing import Any, NoReturn
-from urllib.parse import urlsplit
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -10,12 +9,13 @@ from django.db import OperationalError
 from django.test import Client
 
 from accounts.models import User
-from chat import conversations, links, page, shapes
+from chat import conversations, page, shapes
 from chat import record as record_of_events
 from chat.conversations import RefusedError
 from chat.hub import hub
 from chat.models import Conversation, Member
 from tests.accounts.sockets import Frame, Socket, browser_test, live_test
+from tests.opening import enter, link_to
 
 
 @pytest.fixture(autouse=True)
@@ -37,8 +37,7 @@ def conversation(alice: User) -> Conversation:
 def alices(conversation: Conversation) -> Client:
     """The browser in which Alice opened her link."""
     browser = Client()
-    link = urlsplit(links.url_for(conversation, 1001))
-    browser.get(f"{link.path}?{link.query}")
+    enter(browser, conversation)
     return browser
 
 
@@ -462,8 +461,8 @@ async def test_an_agent_speaks_under_no_other_name(conversation: Conversation, a
 
 @browser_test
 async def test_a_key_in_the_sockets_address_opens_nothing(conversation: Conversation) -> None:
-    key = links.key_for(conversation, 1001)
-    assert await refused(path(conversation, f"?key={key}"), None) == 4403
+    key = await sync_to_async(link_to)(conversation)
+    assert await refused(path(conversation, f"?{key.partition('?')[2]}"), None) == 4403
 
 
 @browser_test

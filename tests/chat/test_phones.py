@@ -19,6 +19,7 @@ from ordersupport.asgi import application
 from tests.accounts.threads import THREADS, at_once
 from tests.chat import phone_side as side
 from tests.chat.phone_side import MARIA, ROBIN, texts, work, work_later, write
+from tests.opening import link_to
 
 
 @pytest.fixture(autouse=True)
@@ -48,10 +49,10 @@ def arrive(client: Client, customer: User) -> int:
 
 
 def test_a_mail_scanner_that_opens_the_link_wakes_nobody(maria: User, as_alice: Client, alice: User) -> None:
-    path, key = links.path_for(side.conversation_of(alice), 1002), links.key_for(side.conversation_of(alice), 1002)
+    link = link_to(side.conversation_of(alice), 1002)
     for _visit in range(5):
-        Client().get(path, {"key": key})
-        Client().head(path, {"key": key})
+        Client().get(link)
+        Client().head(link)
     as_alice.get(side.address(alice, "events"))
     work()
     assert (texts(), Notice.objects.count()) == ([], 0)

@@ -15,6 +15,7 @@ from accounts.models import User
 from chat import conversations, links, tokens
 from chat.models import Conversation, Member, MirrorRefusal
 from tests.chat.vonage_side import member_of, order_told, vonage_side, work
+from tests.opening import enter
 from tests.twins import VonageTwin
 from tests.twins.vonage import _default_key as twins_key
 from tests.twins.vonage import public_pem
@@ -42,7 +43,7 @@ def conversation(vonage: VonageTwin, alice: User, agent: User) -> Conversation:
 def as_alice(client: Client, conversation: Conversation) -> Client:
     """A browser in which Alice opened the link of her mail."""
     event = order_told(conversation.customer)
-    client.get(links.path_for(conversation, event.body["id"]), {"key": links.key_for(conversation, event.body["id"])})
+    enter(client, conversation, event.body["id"])
     return client
 
 
@@ -105,7 +106,7 @@ def test_a_token_is_kept_by_no_cache(as_alice: Client, conversation: Conversatio
 def test_a_stranger_gets_a_404(who: str, conversation: Conversation, bob: User, client: Client) -> None:
     if who == "with bob's link":
         theirs = conversations.open_for(bob)
-        client.get(links.path_for(theirs, 7), {"key": links.key_for(theirs, 7)})
+        enter(client, theirs, 7)
     elif who != "nobody":
         client.force_login(bob if who == "bob" else User.objects.create_user("clerk", is_staff=True))
     assert client.get(address(conversation)).status_code == 404

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 from django.test import Client
@@ -13,6 +12,7 @@ from chat import conversations, links
 from chat.coordinator import drain
 from chat.models import Conversation, Event
 from orders.models import Order, Status
+from tests.opening import come_in, link_to, token_in
 
 Answer = Any
 GONE = (404, "chat/turned_away.html")
@@ -34,8 +34,7 @@ def browser() -> Client:
 
 def link(order: Order) -> str:
     """The mail's link, from the path on."""
-    parts = urlsplit(links.url_for(order.customer.conversation, order.number))
-    return f"{parts.path}?{parts.query}"
+    return link_to(order.customer.conversation, order.number)
 
 
 def path(order: Order, username: str | None = None) -> str:
@@ -48,11 +47,12 @@ def shown(answer: Answer) -> tuple[int, str]:
     return answer.status_code, answer.templates[0].name
 
 
-def say(browser: Client, url: str, text: str, **fields: str) -> Answer:
-    """Open the page and post its form, as a browser without scripts does."""
-    token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', browser.get(url).content.decode())
-    assert token
-    return browser.post(url, {"text": text, "csrfmiddlewaretoken": token[1], **fields})
+def say(browser: Client, order: Order, text: str, *, username: str | None = None, **fields: str) -> Answer:
+    """Open the page (the customer by a fresh link, where they are not in yet) and post its form, as a browser without scripts does."""
+    if username is None and browser.get(path(order)).status_code == 404:
+        come_in(browser, link(order))
+    url = path(order, username)
+    return browser.post(url, {"text": text, "csrfmiddlewaretoken": token_in(browser.get(url).content.decode()), **fields})
 
 
 def said() -> list[str]:
@@ -64,12 +64,12 @@ def said() -> list[str]:
 
 
 def test_the_mails_link_shows_the_order(browser: Client, order: Order) -> None:
-    answer = browser.get(link(order))
+    answer = come_in(browser, link(order))
     assert (answer.status_code, "Blue mug" in answer.content.decode()) == (200, True)
 
 
 def test_after_the_link_the_page_opens_without_its_key(browser: Client, order: Order) -> None:
-    browser.get(link(order))
+    come_in(browser, link(order))
     assert browser.get(path(order)).status_code == 200
 
 
@@ -95,38 +95,38 @@ def test_anothers_link_opens_nothing_of_alices(browser: Client, order: Order, bo
 def test_in_bobs_browser_alices_page_is_gone(browser: Client, order: Order, bob: User, place: Callable[..., Order]) -> None:
     theirs = place(bob)
     drain()
-    browser.get(link(theirs))
+    come_in(browser, link(theirs))
     assert shown(browser.get(path(order))) == GONE
 
 
 def test_alices_own_conversation_doesnt_show_bobs_order(browser: Client, order: Order, bob: User, place: Callable[..., Order]) -> None:
     theirs = place(bob)
-    browser.get(link(order))
+    come_in(browser, link(order))
     assert shown(browser.get(links.path_for(order.customer.conversation, theirs.number))) == GONE
 
 
 def test_her_own_draft_is_not_shown(browser: Client, order: Order, place: Callable[..., Order]) -> None:
     draft = place(order.customer, status=Status.DRAFT)
-    browser.get(link(order))
+    come_in(browser, link(order))
     assert shown(browser.get(path(draft))) == GONE
 
 
 def test_all_her_told_orders_open_with_one_link(browser: Client, order: Order, place: Callable[..., Order]) -> None:
     second = place(order.customer)
     drain()
-    browser.get(link(order))
+    come_in(browser, link(order))
     assert browser.get(path(second)).status_code == 200
 
 
 @pytest.mark.parametrize("number", ["0", "99999999999999999999", "9" * 5000])
 def test_an_order_number_that_never_was_is_gone(browser: Client, order: Order, number: str) -> None:
-    browser.get(link(order))
+    come_in(browser, link(order))
     assert browser.get(path(order).rpartition("/")[0] + f"/{number}").status_code == 404
 
 
 @pytest.mark.parametrize("name", ["%00", "%FF", "bob", "x" * 5000, "..", "agent"])
 def test_the_path_of_another_name_opens_nothing(browser: Client, order: Order, agent: User, bob: User, name: str) -> None:
-    browser.get(link(order))
+    come_in(browser, link(order))
     assert browser.get(f"/chat/{name}/{order.customer.conversation.public_id}/{order.number}").status_code == 404
 
 
@@ -160,52 +160,52 @@ def test_other_methods_are_refused(client: Client, order: Order, method: str) ->
 
 
 def test_a_message_is_stored_beside_its_order(browser: Client, order: Order) -> None:
-    say(browser, link(order), "Hello")
+    say(browser, order, "Hello")
     state = {"version": 1, "status": "placed", "total": "22.48", "currency": "EUR"}
     body = {"message_type": "text", "text": "Hello", "about": order.number, "about_order": state}
     assert Event.objects.get(type="message").body == body
 
 
 def test_after_writing_the_browser_goes_on_to_the_same_page(browser: Client, order: Order) -> None:
-    answer = say(browser, link(order), "Hello")
-    assert (answer.status_code, answer["Location"]) == (303, link(order))
+    answer = say(browser, order, "Hello")
+    assert (answer.status_code, answer["Location"]) == (303, path(order))
 
 
 def test_the_page_that_follows_shows_the_message(browser: Client, order: Order) -> None:
-    answer = say(browser, link(order), "Is it <b>blue</b>?")
+    answer = say(browser, order, "Is it <b>blue</b>?")
     assert "Is it &lt;b&gt;blue&lt;/b&gt;?" in browser.get(answer["Location"]).content.decode()
 
 
 def test_the_form_sent_twice_is_one_message(browser: Client, order: Order) -> None:
-    say(browser, link(order), "Hello", client_key="k-1")
-    say(browser, link(order), "Hello", client_key="k-1")
+    say(browser, order, "Hello", client_key="k-1")
+    say(browser, order, "Hello", client_key="k-1")
     assert said() == ["Hello"]
 
 
 @pytest.mark.parametrize("text", ["", "   ", "x" * 8001, "a\x00b"])
 def test_a_message_that_cant_be_taken_comes_back_with_its_reason(browser: Client, order: Order, text: str) -> None:
-    answer = say(browser, link(order), text)
+    answer = say(browser, order, text)
     assert (answer.status_code, bool(answer.context["form_error"]), answer.context["draft"]) == (422, True, text)
     assert said() == []
 
 
 def test_a_form_of_two_megabytes_is_refused(browser: Client, order: Order) -> None:
-    assert say(browser, link(order), "x" * 2_000_000).status_code == 400
+    assert say(browser, order, "x" * 2_000_000).status_code == 400
     assert said() == []
 
 
 def test_a_key_that_cant_be_stored_is_refused(browser: Client, order: Order) -> None:
-    assert say(browser, link(order), "Hello", client_key="x" * 65).status_code == 422
+    assert say(browser, order, "Hello", client_key="x" * 65).status_code == 422
 
 
 def test_a_form_without_its_token_is_refused(browser: Client, order: Order) -> None:
-    browser.get(link(order))
+    come_in(browser, link(order))
     assert browser.post(path(order), {"text": "Hello"}).status_code == 403
     assert said() == []
 
 
 def test_a_form_of_another_site_is_refused(browser: Client, order: Order) -> None:
-    browser.get(link(order))
+    come_in(browser, link(order))
     token = browser.cookies["ordersupport_csrf"].value
     answer = browser.post(path(order), {"text": "Hello", "csrfmiddlewaretoken": token}, headers={"Origin": "https://evil.example"})
     assert (answer.status_code, said()) == (403, [])
@@ -246,17 +246,16 @@ def test_an_agent_finds_the_way_from_the_closed_door_to_their_login(browser: Cli
 
 def test_an_agent_answers_under_their_own_name(browser: Client, order: Order, agent: User) -> None:
     browser.force_login(agent)
-    say(browser, path(order, "agent"), "Hello Alice")
+    say(browser, order, "Hello Alice", username="agent")
     sender = Event.objects.get(type="message").from_member
     assert sender is not None
     assert sender.user == agent
 
 
 def test_in_one_browser_login_and_link_each_speak_for_themselves(browser: Client, order: Order, agent: User) -> None:
-    browser.get(link(order))
+    come_in(browser, link(order))
     browser.force_login(agent)
-    browser.get(link(order))
-    say(browser, path(order), "I am Alice")
+    say(browser, order, "I am Alice")
     sender = Event.objects.get(type="message").from_member
     assert sender is not None
     assert sender.user == order.customer

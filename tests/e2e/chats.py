@@ -10,8 +10,8 @@ from urllib.parse import urljoin, urlsplit
 import requests
 from playwright.sync_api import Locator, Page, expect
 
-from tests.running import Product, wait_for
-from tests.test_journey import field, log_in
+from tests.running import Product
+from tests.test_journey import field, log_in, mail_to
 
 Json = dict[str, Any]
 FATE = ".message.mine .fate"
@@ -43,15 +43,19 @@ def order_chat(product: Product, username: str = "") -> Chat:
     requests.post(f"{product.url}/user", data={"username": username}, timeout=20)
     made = requests.post(f"{product.url}/order", data={"username": username}, timeout=20).json()
     chat = Chat(product, username, made["conversation_id"], made["order_id"], made["chat_url"])
-    wait_for(lambda: f"Order {chat.number}" in requests.get(chat.link, timeout=20).text, f"order {chat.number} in its conversation")
+    mail_to(product, f"{username}@example.com", order=chat.number)
     return chat
 
 
 def enter(page: Page, link: str, *, by: str = "") -> Page:
-    """Come by the mail's link, over the address `by` where given."""
+    """Come by the mail's link and its button, over the address `by` where given; a browser that is in already sees no button."""
     parts = urlsplit(link)
     page.goto(f"{by}{parts.path}?{parts.query}" if by else link)
-    expect(page.get_by_role("log")).to_be_visible()
+    button, log = page.get_by_role("button", name="Open my order"), page.get_by_role("log")
+    expect(button.or_(log)).to_be_visible()
+    if button.is_visible():
+        button.click()
+    expect(log).to_be_visible()
     return page
 
 

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Error, Locator, Page, Route, expect
 
 from tests import npm
-from tests.e2e.test_story import log_in, order_for, say
+from tests.e2e.test_story import log_in, open_link, order_for, say
 from tests.running import Product, running_demo, wait_for
 from tests.twins import Twins, VonageTwin, client_sdk
 from tests.twins.http import Reply, Request, Response
@@ -106,7 +106,7 @@ def open_chat(browser: Browser, product: Product, vonage: VonageTwin) -> Iterato
             page.on("request", lambda request: chat.addresses.append(request.url))
             page.on("console", lambda message: chat.consoles.append(message.text))
             page.on("pageerror", lambda error: chat.consoles.append(f"error: {error}"))
-        chat.customer.goto(link)
+        open_link(chat.customer, link)
         log_in(chat.agent, "agent", onward=agents_path)
         for page in pages:
             expect(page.locator(f"#detour[data-way={way}]")).to_be_attached(timeout=PATIENCE_MS)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import Page, expect
 
-from tests.e2e.test_story import order_for
+from tests.e2e.test_story import open_link, order_for
 from tests.running import Product
 
 OpenPage = Callable[..., Page]
@@ -17,8 +17,7 @@ def test_a_customer_is_noticed_once_a_hand_moves_and_is_called(new_page: OpenPag
     page.on("request", lambda request: posted.append(request.url) if request.method == "POST" else None)
     # A customer of this test's own: the text names the latest order, and other tests give the demo's people new ones.
     number, link, _agents_path = order_for(product, "caller")
-    page.goto(link)
-    page.get_by_role("log").wait_for()
+    open_link(page, link)
     assert [url for url in posted if "/present/" in url] == []
     with page.expect_response(lambda response: "/present/" in response.url):
         page.mouse.move(100, 200)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.test_story import log_in, order_for
+from tests.e2e.test_story import log_in, open_link, order_for
 from tests.running import Product
 
 NewPage = Callable[..., Page]
@@ -61,10 +61,13 @@ def test_the_chat_and_the_inbox(product: Product, new_page: NewPage, width: int)
     customer.add_init_script(WATCH)
     agent.add_init_script(WATCH)
     customer.goto(link, wait_until="networkidle")
+    at_the_door = refused(customer)
+    open_link(customer, link)
+    customer.wait_for_load_state("networkidle")
     log_in(agent, "agent", onward="/inbox/")
     found = refused(agent)
     agent.goto(agents_path, wait_until="networkidle")
-    assert (found, refused(agent), refused(customer)) == ([], [], [])
+    assert (found, refused(agent), at_the_door, refused(customer)) == ([], [], [], [])
 
 
 def test_every_page_of_the_admin(product: Product, new_page: NewPage) -> None:

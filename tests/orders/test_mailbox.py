@@ -11,6 +11,7 @@ from accounts.models import User
 from chat.coordinator import drain
 from orders.backends.embedded import EmailBackend
 from orders.models import Order, StoredMail
+from tests.opening import come_in
 
 
 @pytest.fixture
@@ -95,7 +96,7 @@ def test_a_mails_html_runs_no_scripts_and_has_no_origin(reader: Client, kept: St
 
 def test_a_mails_link_opens_the_chat(reader: Client, kept: StoredMail) -> None:
     link = reader.get(f"/demo/mailbox/{kept.pk}/").context["mail"]["link"]
-    assert reader.get(link.removeprefix("http://localhost:3000")).status_code == 200
+    assert come_in(reader, link.removeprefix("http://localhost:3000")).status_code == 200
 
 
 def test_a_mail_without_html_or_params_is_shown(reader: Client) -> None:

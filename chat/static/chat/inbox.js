@@ -36,10 +36,11 @@ function loudness({ waiting_since }) {
 }
 
 function item(row) {
-  const { customer, order } = row;
+  const { customer, order, new_device: isNewDevice } = row;
   return el(`li.waiter${row.unread ? ".unread" : ""}${loudness(row)}`, {}, el("a", { href: row.url },
     el("span.line", {}, el("bdi.name", {}, customer.display_name || customer.name), " ",
-      order && el("span.about", {}, words("about", { number: order.id }), " ", state(order.status))),
+      order && el("span.about", {}, words("about", { number: order.id }), " ", state(order.status)), " ",
+      isNewDevice && el("span.new-device", {}, icon("alert"), ` ${words("new-device")}`)),
     " ", waitOf(row), " ",
     el("span.said", {}, el("bdi.last", {}, row.last_text), " ",
       row.unread > 0 && el("span.count", {}, row.unread, el("span.visually-hidden", {}, ` ${words("unread")}`)))));

@@ -41,9 +41,10 @@ export function drawPanel(panel, { orders, current, role }) {
   const bar = order ? [el("span.number", {}, nameOf(order)), " ", state(order.status), " ", sum(order.total, order, "span.money")] : [words("your-orders")];
   panel.querySelector(".order-bar").replaceChildren(...bar, chevron);
   const all = history([...orders.values()].sort((a, b) => b.id - a.id), current, words(role === "agent" ? "all-orders" : "your-orders"));
-  const call = panel.querySelector(".call");
-  const held = call?.contains(document.activeElement) ? document.activeElement : null;
-  panel.querySelector(".order-body").replaceChildren(...[order && card(order), call, all].filter(Boolean));
+  // Forms that the server drew stay as they are, with what was typed into them.
+  const kept = [...panel.querySelectorAll(".call, .entry-card")];
+  const held = kept.some((part) => part.contains(document.activeElement)) ? document.activeElement : null;
+  panel.querySelector(".order-body").replaceChildren(...[order && card(order), ...kept, all].filter(Boolean));
   held?.focus();
   if (focused) panel.querySelector(`.history [data-order="${focused}"]`)?.focus();
 }

@@ -1,0 +1,135 @@
+"""Customers' links for staff: who has which, what became of it, and the acts that end or replace it. The key itself is never shown here."""
+
+from django.contrib import admin, messages
+from django.db import transaction
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from accounts import audit
+from accounts.models import AuditEntry, User
+from chat import links
+from chat.admin_mirror import OutboxAdmin, WorkersOwn
+from chat.entry import mails
+from chat.entry.models import AccessLink, Device, LinkRequest, LinkUse, MailedCode, MailedLink
+
+
+class DeviceInline(WorkersOwn, admin.TabularInline[Device, AccessLink]):
+    """The browsers whose last link this is."""
+
+    model = Device
+    fields = readonly_fields = ("created_at", "opened_at", "confirmed_at")
+
+
+class LinkUseInline(WorkersOwn, admin.TabularInline[LinkUse, AccessLink]):
+    """What people did with it."""
+
+    model = LinkUse
+    fields = readonly_fields = ("at", "act", "device")
+
+
+@admin.register(AccessLink)
+class AccessLinkAdmin(WorkersOwn, admin.ModelAdmin[AccessLink]):
+    """The newest first."""
+
+    list_display = ("pk", "customer", "subject", "created_at", "expires_at", "fetched_at", "opened_at", "revoked_at", "issued_by")
+    list_filter = (("opened_at", admin.EmptyFieldListFilter), ("revoked_at", admin.EmptyFieldListFilter), "created_at")
+    list_select_related = ("conversation__customer", "issued_by")
+    list_per_page = 50
+    search_fields = ("subject__exact", "conversation__public_id__exact", "conversation__customer__name", "conversation__customer__username")
+    search_help_text = _("Order number, conversation id, or the customer's name")
+    show_full_result_count = False
+    ordering = ("-pk",)
+    fields = readonly_fields = (
+        "customer",
+        "conversation",
+        "subject",
+        "created_at",
+        "expires_at",
+        "fetched_at",
+        "opened_at",
+        "revoked_at",
+        "issued_by",
+    )
+    inlines = (DeviceInline, LinkUseInline)
+    actions = ("revoke", "rotate")
+
+    @admin.display(description=_("customer"), ordering="conversation__customer__name")
+    def customer(self, link: AccessLink) -> str:
+        """For whom it is."""
+        return link.conversation.customer.display_name
+
+    @admin.action(description=_("Revoke: shut out everybody who came by it"), permissions=["end"])
+    def revoke(self, request: HttpRequest, queryset: QuerySet[AccessLink]) -> None:
+        """End the chosen links, and what came by them."""
+        ended = sum(_end(request, link, AuditEntry.Action.LINK_REVOKED) for link in queryset.select_related("conversation"))
+        self.message_user(request, ngettext("%d link is revoked.", "%d links are revoked.", ended) % ended, messages.SUCCESS)
+
+    @admin.action(description=_("Replace: revoke it and mail the customer a new one"), permissions=["end"])
+    def rotate(self, request: HttpRequest, queryset: QuerySet[AccessLink]) -> None:
+        """End the chosen links; each customer gets one new link for each order."""
+        issuer = request.user if isinstance(request.user, User) else None
+        orders = {}
+        with transaction.atomic():
+            for link in queryset.select_related("conversation"):
+                _end(request, link, AuditEntry.Action.LINK_ROTATED)
+                orders[link.conversation_id, link.subject] = link.conversation
+            for (_pk, subject), conversation in orders.items():
+                mails.mail_link(conversation, subject, issued_by=issuer)
+        count = len(orders)
+        self.message_user(request, ngettext("%d new link is mailed.", "%d new links are mailed.", count) % count, messages.SUCCESS)
+
+    def has_end_permission(self, request: HttpRequest) -> bool:
+        """Whoever may change links."""
+        return request.user.has_perm("chat.change_accesslink")
+
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Whoever may end them may look at them first."""
+        return super().has_view_permission(request, obj) or self.has_end_permission(request)  # type: ignore[arg-type]
+
+
+@admin.register(MailedLink)
+class MailedLinkAdmin(OutboxAdmin):
+    """Links that went out by a mail of their own."""
+
+    list_display = ("pk", "link", "state_words", "attempts", "last_error", "created_at")
+    list_select_related = ("link",)
+    search_fields = ("link__subject__exact", "error_code")
+    search_help_text = _("Order number, or the code of an error")
+
+
+class Untouched(OutboxAdmin):
+    """Rows that nobody tries again: whoever waits asks anew."""
+
+    def has_retry_permission(self, request: object) -> bool:
+        """Nobody."""
+        return False
+
+
+@admin.register(MailedCode)
+class MailedCodeAdmin(Untouched):
+    """Codes for new devices. The digits are stored nowhere."""
+
+    exclude = ("nonce",)
+    list_display = ("pk", "device", "tries", "expires_at", "used_at", "state_words", "last_error")
+    search_fields = ("error_code",)
+    search_help_text = _("The code of an error")
+
+
+@admin.register(LinkRequest)
+class LinkRequestAdmin(Untouched):
+    """Who asked for a link is not shown, and not kept once the worker has looked."""
+
+    fields = ("state", "attempts", "created_at", "finished_at")
+    list_display = ("pk", "state_words", "attempts", "last_error", "created_at")
+    search_fields = ("error_code",)
+    search_help_text = _("The code of an error")
+
+
+def _end(request: HttpRequest, link: AccessLink, action: AuditEntry.Action) -> bool:
+    with transaction.atomic():
+        ended = links.revoke(link)
+        if ended:
+            audit.record(request.user, action, link.conversation, order=link.subject, link=link.pk)
+    return ended

@@ -1,0 +1,118 @@
+"""The mails that let a customer in: a fresh link, and the code for a new device. Each is a row of the outbox and leaves once.
+
+A mail whose answer was lost is repeated under its idempotency key only while Sendinblue surely knows the key; after that the row fails,
+because a code is too old by then and whoever waits for a link asks again.
+"""
+
+import uuid
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.template.loader import render_to_string
+from django.utils import timezone, translation
+from django.utils.translation import gettext as _
+
+from accounts.models import User
+from chat import folds, links, mails, outbox
+from chat.entry import codes
+from chat.entry.models import AccessLink, EntryMail, LinkRequest, MailedCode, MailedLink
+from chat.mails import Mail
+from chat.models import Conversation
+from chat.outbox import BackendError, Call, Work
+
+# One minute less than the shorter of the two documented lives of a key (`orders/mailing.py`).
+KEY_PROTECTS = timedelta(minutes=14)
+MOST_LINKS_AN_HOUR = 3
+
+
+def mail_link(conversation: Conversation, subject: int, *, issued_by: User | None = None) -> AccessLink:
+    """A fresh link that goes to the customer by mail: asked for by themself, or by `issued_by`, one of our people."""
+    with transaction.atomic():
+        key = uuid.uuid4()
+        link = links.issue(conversation, subject, mail_key=key, issued_by=issued_by)
+        MailedLink.objects.create(link=link, idempotency_key=key)
+    return link
+
+
+@outbox.works_on(LinkRequest)
+def answer(request: LinkRequest) -> Work:
+    """Mail a fresh link to every customer who has this address. Nobody who asked is told whether there is one."""
+    if request.address:
+        owners = Conversation.objects.filter(customer__is_active=True, customer__email__iexact=request.address)
+        with transaction.atomic():
+            for conversation in owners.select_related("customer"):
+                if not _has_enough(conversation):
+                    mail_link(conversation, _newest_order(conversation))
+            request.stamp(address="")
+    yield from ()  # a rule is a generator; this one asks nobody outside
+
+
+@outbox.works_on(MailedLink)
+def send_link(row: MailedLink) -> Work:
+    """Send the link, unless it was revoked before it left."""
+    link = row.link
+    if not link.is_open:
+        row.cancel("The link was revoked before its mail left.")
+        return
+    yield from _send(row, link.conversation.customer, kind="link", facts={"url": links.url_for(link), "order_id": link.subject})
+
+
+@outbox.works_on(MailedCode)
+def send_code(row: MailedCode) -> Work:
+    """Send the code while it is good; a later one ends it."""
+    if row.expires_at <= timezone.now():
+        row.cancel("The code ended before its mail left.")
+        return
+    facts = {"code": codes.digits_of(row), "order_id": row.device.link.subject}
+    yield from _send(row, row.device.conversation.customer, kind="code", facts=facts)
+
+
+def _send(row: EntryMail, customer: User, *, kind: str, facts: dict[str, Any]) -> Work:
+    mail = built(kind, customer, facts, idempotency_key=row.idempotency_key)
+    earlier = row.tried_at
+    if earlier and timezone.now() - earlier > KEY_PROTECTS and not mails.is_local():
+        told = "It is unknown whether the mail left. Whoever waits for it can ask for another one."
+        raise BackendError(told, code="outcome_unknown", permanent=True, unknown=True)
+    if not earlier:
+        row.stamp(tried_at=timezone.now())
+    try:
+        yield Call(partial(mail.send, fail_silently=False), local=mails.is_local(), provider="sendinblue")
+    except BackendError as refused:
+        # Refused without doing anything, and no earlier attempt is open: the next one repeats nothing.
+        if not refused.unknown and not earlier:
+            row.stamp(tried_at=None)
+        raise
+
+
+def built(kind: str, customer: User, facts: dict[str, Any], *, idempotency_key: uuid.UUID) -> Mail:
+    """The mail of this `kind` (`link` or `code`) in the customer's language, as text and HTML."""
+    with translation.override(customer.language):
+        shop = settings.SHOP_NAME
+        subjects = {"link": _("Your link to %(shop)s"), "code": _("Your code for %(shop)s")}
+        params = {"name": customer.display_name, "shop": shop} | facts
+        context = params | {"reply_to": settings.REPLY_TO_EMAIL, "title": subjects[kind] % {"shop": shop}}
+        mail = Mail(
+            subject=context["title"],
+            body=render_to_string(f"chat/entry/{kind}.txt", context),
+            to=[mails.recipient(customer)],
+            params=params,
+            tags=[f"entry-{kind}"],
+            idempotency_key=idempotency_key,
+        )
+        mail.attach_alternative(render_to_string(f"chat/entry/{kind}.html", context), "text/html")
+    return mail
+
+
+def _has_enough(conversation: Conversation) -> bool:
+    """Whether strangers who know the address have filled the mailbox enough for this hour."""
+    asked = MailedLink.objects.filter(link__conversation=conversation, link__issued_by=None)
+    return asked.filter(created_at__gt=timezone.now() - timedelta(hours=1)).count() >= MOST_LINKS_AN_HOUR
+
+
+def _newest_order(conversation: Conversation) -> int:
+    """The order beside which the page opens; 0 where none was told yet."""
+    orders = folds.orders(conversation)
+    return int(orders[0]["id"]) if orders else 0

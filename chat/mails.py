@@ -1,0 +1,63 @@
+"""What every mail of ours has, whatever EMAIL_BACKEND carries it: an address, an idempotency key, and what a provider needs beside it."""
+
+import uuid
+from email.utils import formataddr
+from typing import Any
+
+from django.conf import settings
+from django.core.mail import EmailMultiAlternatives, get_connection
+from django.utils.encoding import punycode
+from django.utils.translation import gettext as _
+
+from accounts.models import User
+from chat.outbox import BackendError
+
+
+class Mail(EmailMultiAlternatives):
+    """A mail with what a mail provider needs beside it.
+
+    `params`: what is in it, by name. `tags`: what it is about. `idempotency_key`: the same at every attempt. `message_id`: the
+    provider's, after sending. `fits_template`: whether the provider's template (SENDINBLUE_TEMPLATE_ID) is made for it.
+    """
+
+    def __init__(
+        self, *, params: dict[str, Any], tags: list[str], idempotency_key: uuid.UUID, fits_template: bool = False, **kwargs: Any
+    ) -> None:
+        sender = formataddr((settings.DEFAULT_FROM_NAME, settings.DEFAULT_FROM_EMAIL))
+        # RFC 3834: no out-of-office robot answers this.
+        super().__init__(from_email=sender, reply_to=[settings.REPLY_TO_EMAIL], headers={"Auto-Submitted": "auto-generated"}, **kwargs)
+        self.params = params
+        self.tags = tags
+        self.idempotency_key = str(idempotency_key)
+        self.fits_template = fits_template
+        self.message_id = ""
+
+
+def is_local() -> bool:
+    """Whether mails stay in our own database (the embedded side)."""
+    return bool(getattr(get_connection(), "is_local", False))
+
+
+def recipient(customer: User) -> str:
+    """Whom the mail goes to: the customer, or SENDINBLUE_TO_* where that is set. Raises BackendError where there is no address."""
+    if settings.SENDINBLUE_TO_EMAIL:
+        return formataddr((settings.SENDINBLUE_TO_NAME, settings.SENDINBLUE_TO_EMAIL))
+    if not customer.email:
+        told = _("%(name)s has no mail address. Add one to the customer, then press “Resend”.") % {"name": customer.display_name}
+        raise BackendError(told, code="no_address", permanent=True)
+    # A line break in a name that came past the forms would end the header.
+    return formataddr((" ".join(customer.display_name.split()), _in_ascii(customer.email)))
+
+
+def _in_ascii(address: str) -> str:
+    """The address with its domain as mail headers need it: anna@müller.de is anna@xn--mller-kva.de.
+
+    Raises BackendError where the part before the @ is not ASCII: few servers take such mail (RFC 6531), and Sendinblue does not.
+    """
+    local, _at, domain = address.rpartition("@")
+    if not local.isascii():
+        told = _("The mail address %(address)s has letters that mail servers refuse. Correct it, then press “Resend”.") % {
+            "address": address
+        }
+        raise BackendError(told, code="bad_address", permanent=True)
+    return f"{local}@{punycode(domain)}"
