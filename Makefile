@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: demo demo-providers demo-reset test test-scaled fuzz lint check messages screenshots bench chaos clean
+.PHONY: demo demo-providers demo-reset test test-scaled fuzz lint audit check messages screenshots bench chaos clean
 
 demo: $(VENV)/runtime
 	@DEMO=1 exec $(BIN)/python manage.py demo
@@ -31,6 +31,11 @@ lint: $(VENV)/development
 	$(BIN)/mypy
 	DJANGO_SETTINGS_MODULE=tests.settings $(BIN)/python manage.py makemigrations --check --dry-run
 
+# Bad habits in our code, and known holes in the packages that it runs on.
+audit: $(VENV)-audit/done $(VENV)/development
+	$(VENV)-audit/bin/bandit --quiet --configfile pyproject.toml --recursive accounts chat orders ordersupport
+	$(BIN)/python -m tests.audit $(VENV)-audit/bin/pip-audit
+
 check: lint
 	$(BIN)/python -m pytest -m "not e2e and not slow"
 
@@ -50,7 +55,7 @@ chaos: $(VENV)/development
 	$(BIN)/python -m tests.chaos $(CHAOS)
 
 clean:
-	rm -rf $(VENV) var .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(VENV)-audit var .mypy_cache .ruff_cache .pytest_cache
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -66,3 +71,8 @@ $(VENV)/runtime: requirements.txt | $(VENV)/bin/python
 $(VENV)/development: requirements-dev.txt requirements.txt | $(VENV)/bin/python
 	$(PIP) install --quiet --no-compile -r requirements-dev.txt
 	@touch $(VENV)/runtime $@
+
+$(VENV)-audit/done: requirements-audit.txt | $(VENV)/bin/python
+	$(BIN)/python -m venv $(VENV)-audit
+	$(VENV)-audit/bin/python -m pip --disable-pip-version-check install --quiet --no-compile -r requirements-audit.txt
+	@touch $@

@@ -6,11 +6,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import django_stubs_ext
-from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
-from ordersupport import logs
+from ordersupport import logs, policy
 from ordersupport.env import Environment
 
 # Lets classes such as ModelAdmin[Order] say what they are about; Django's own take no parameter at run time.
@@ -203,20 +202,7 @@ SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 # `Origin: null`, which Django's CSRF check rightly refuses.)
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
-# Nothing inline and nothing from elsewhere, on every page (`ordersupport/middleware.py` adds what depends on the request).
-CONTENT_SECURITY_POLICY = {
-    "DIRECTIVES": {
-        "default-src": [NONE],
-        "script-src": [SELF],
-        "style-src": [SELF],
-        "img-src": [SELF, "data:"],
-        "connect-src": [SELF],
-        "frame-src": [SELF],
-        "form-action": [SELF],
-        "base-uri": [NONE],
-        "frame-ancestors": [NONE],
-    }
-}
+CONTENT_SECURITY_POLICY = {"DIRECTIVES": policy.DIRECTIVES}
 
 # --- Languages and times -----------------------------------------------------------------------------------------------
 LANGUAGES = [("en", _("English")), ("zh-hans", _("Simplified Chinese"))]
@@ -274,6 +260,10 @@ SPECTACULAR_SETTINGS = {
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000
 # The admin posts up to seven fields for each of an order's 500 lines.
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 5_000
+
+# `manage.py prune` forgets what is older; 0 keeps it for ever.
+KEEP_TRACES_DAYS = env.number("KEEP_TRACES_DAYS", default=365, least=0, most=36500)
+KEEP_AUDIT_DAYS = env.number("KEEP_AUDIT_DAYS", default=1095, least=0, most=36500)
 
 # --- Outbox ------------------------------------------------------------------------------------------------------------
 # All timeouts of one call together stay below the lease, and a worker renews its leases each third of it, so that nobody else begins while

@@ -1,0 +1,52 @@
+"""What is forgotten by the clock: rows that served their purpose, each kind after its own time. Orders and conversations are never old."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from axes.models import AccessAttempt
+from django.conf import settings
+from django.contrib.sessions.models import Session
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from accounts.models import AuditEntry
+from chat.models import WebhookReceipt
+from chat.outbox import State
+from chat.phones.models import CallReport, Notice, StoredLeg, StoredText
+from chat.privacy.models import Deletion
+from orders.models import MailEvent, StoredMail
+
+LOGINS_KEPT = timedelta(days=1)
+BATCH = 1000
+
+
+def prune(now: datetime | None = None) -> dict[str, int]:
+    """Delete what is old; how many rows of each kind. 0 days keep a kind for ever."""
+    now = now or timezone.now()
+    kinds = {str(rows.model._meta.verbose_name_plural): rows for rows in _old(now)}
+    return {name: count for name, rows in kinds.items() if (count := _delete(rows))}
+
+
+def _old(now: datetime) -> list["QuerySet[Any]"]:
+    found: list[QuerySet[Any]] = [
+        Session.objects.filter(expire_date__lt=now),
+        AccessAttempt.objects.filter(attempt_time__lt=now - LOGINS_KEPT),
+    ]
+    if settings.KEEP_TRACES_DAYS:
+        before = now - timedelta(days=settings.KEEP_TRACES_DAYS)
+        found += [MailEvent.objects.filter(received_at__lt=before)]
+        found += [model.objects.filter(created_at__lt=before) for model in (StoredMail, StoredText, StoredLeg)]
+        ended = [model.objects.exclude(state=State.WAITING) for model in (WebhookReceipt, CallReport, Notice, Deletion)]
+        found += [rows.filter(finished_at__lt=before) for rows in ended]
+    if settings.KEEP_AUDIT_DAYS:
+        found.append(AuditEntry.objects.filter(at__lt=now - timedelta(days=settings.KEEP_AUDIT_DAYS)))
+    return found
+
+
+def _delete(rows: "QuerySet[Any]") -> int:
+    """Some at a time, so that nobody waits for one long write."""
+    count = 0
+    while keys := list(rows.values_list("pk", flat=True)[:BATCH]):
+        rows.model._base_manager.filter(pk__in=keys).delete()
+        count += len(keys)
+    return count
