@@ -23,6 +23,12 @@ def delay(attempts: int, *, waited: timedelta, retry_after: float | None, code: 
     return timedelta(seconds=wait)
 
 
+def turn(retry_after: float | None) -> timedelta:
+    """How long a row waits that only came too early: as long as it was told, and up to half as long again, with no regard to its age."""
+    told = min(retry_after or FIRST_SECONDS, RETRY_AFTER_LONGEST_SECONDS)
+    return timedelta(seconds=told * random.uniform(1.0, 1.5))  # noqa: S311 - spreads load
+
+
 def seconds(attempts: int, *, waited: timedelta) -> float:
     """Exponential with full jitter, so that a provider coming back is not run over."""
     longest = min(max(YOUNG_SECONDS, waited.total_seconds() / 10), LONGEST_SECONDS)

@@ -25,7 +25,7 @@ from django.db import connection
 from django_guid import set_guid
 
 from accounts import idempotency
-from chat import alive, outbox, tasks, wakes
+from chat import alive, outbox, recovery, tasks, wakes
 from chat.models import WorkerBeat
 from chat.outbox import Call, OutboxRow
 from chat.tasks import Step, Task
@@ -72,6 +72,7 @@ class Coordinator:
             (Every(BEAT_SECONDS), self._beat),
             (Every(LOOK_SECONDS), alive.free_rows_of_the_dead),
             (Every(PRUNE_SECONDS), idempotency.prune),
+            (Every(0.0), recovery.wake_what_waited),
         ]
         # The kinds of which something may be due.
         self._asked: set[type[OutboxRow]] = set()

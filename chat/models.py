@@ -162,6 +162,8 @@ class MirroredEvent(OutboxRow):
     A row that ended `cancelled` with the code `refused` was not taken by Vonage (MirrorRefusal says why) and can be tried again.
     """
 
+    providers = ("Vonage",)
+
     REFUSED = "refused"
     # Copies may wait, mails may not: a Vonage that hangs never holds more of a worker's threads than this.
     MOST_AT_ONCE = 20

@@ -16,7 +16,7 @@ import uuid
 from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Self, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
 from django.conf import settings
 from django.db import connection, models, transaction
@@ -48,6 +48,10 @@ class BackendError(Exception):
         self.permanent = permanent
         self.unknown = unknown
         self.retry_after = retry_after
+
+
+class TooEarlyError(BackendError):
+    """Nothing is wrong but the moment (429, or our own pace): the row waits as long as it was told, whatever its age."""
 
 
 class LeaseLostError(Exception):
@@ -84,7 +88,12 @@ def current_correlation_id() -> str:
 
 
 class OutboxRow(models.Model):
-    """Something that must leave the house, and how far it got. Times are UTC, by the database's clock where it has one."""
+    """Something that must leave the house, and how far it got. Times are UTC, by the database's clock where it has one.
+
+    `providers`: the names of the circuits that its calls go through (`chat/backends/circuit.py`).
+    """
+
+    providers: ClassVar[tuple[str, ...]] = ()
 
     state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.WAITING, editable=False)
     attempts = models.PositiveIntegerField(_("attempts"), default=0, editable=False)
@@ -149,6 +158,8 @@ class OutboxRow(models.Model):
         if error.code in backoff.NOT_TRIED:
             told["attempts"] = max(0, self.attempts - 1)
         delay = backoff.delay(self.attempts, waited=now - self.created_at, retry_after=error.retry_after, code=error.code)
+        if isinstance(error, TooEarlyError):
+            delay = backoff.turn(error.retry_after)
         self._write(next_attempt_at=now + delay, lease_token=None, **told)
 
     def retry_now(self) -> bool:

@@ -168,6 +168,8 @@ class OrderConfirmation(OutboxRow):
     `delivery`: what became of it, folded from `mail_events`.
     """
 
+    providers = ("Sendinblue",)
+
     order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="confirmations", verbose_name=_("order"))
     version = models.PositiveIntegerField(_("version"))
     conversation_opened_at = models.DateTimeField(_("conversation opened"), null=True, editable=False)

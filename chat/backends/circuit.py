@@ -3,19 +3,30 @@
 import threading
 import time
 import weakref
+from collections import deque
 
-from chat.backends.pace import Pace
-from chat.outbox import BackendError
+from chat.backends.pace import FIRST_PER_SECOND, Pace
+from chat.outbox import BackendError, TooEarlyError
 
 FAILURES_IN_A_ROW = 10
 PAUSE_SECONDS = 10.0
 LONGEST_PAUSE_SECONDS = 60.0
 # A short pause is slept through in the call's own thread: giving the row back would only have it claimed again.
 LONGEST_SLEEP_SECONDS = 2.0
+# Who was told to wait within this time is taken for the queue.
+QUEUE_SECONDS = 10.0
 
 
 # For /metrics; a circuit that nobody uses any more drops out by itself.
 all_circuits: "weakref.WeakSet[Circuit]" = weakref.WeakSet()
+_came_back: set[str] = set()
+
+
+def came_back() -> set[str]:
+    """The names of the circuits that were open and closed again since this was last asked."""
+    names = _came_back.copy()
+    _came_back.difference_update(names)
+    return names
 
 
 class Circuit:
@@ -29,6 +40,7 @@ class Circuit:
         self._lock = threading.Lock()
         self._failures, self._closed_until = 0, 0.0
         self.pace = Pace()
+        self._told_to_wait: deque[float] = deque()
         # When this thread's call began, by the clock of the pace.
         self._of_thread = threading.local()
         all_circuits.add(self)
@@ -63,13 +75,27 @@ class Circuit:
                 self._closed_until = now + PAUSE_SECONDS
         turn = max(wait if 0 < wait <= LONGEST_SLEEP_SECONDS else 0.0, self.pace.reserve(longest=LONGEST_SLEEP_SECONDS))
         if turn > LONGEST_SLEEP_SECONDS:
-            raise BackendError(f"{self._name} takes no more at a time; this one waits its turn.", code="paced", retry_after=turn)
+            told = f"{self._name} takes no more at a time; this one waits its turn."
+            raise TooEarlyError(told, code="paced", retry_after=turn + self._queue_seconds(now))
         return turn
+
+    def _queue_seconds(self, now: float) -> float:
+        """How long the calls of late that were told to come again take: the longer the queue, the later it is worth asking again."""
+        with self._lock:
+            self._told_to_wait.append(now)
+            while self._told_to_wait[0] <= now - QUEUE_SECONDS:
+                self._told_to_wait.popleft()
+            return len(self._told_to_wait) / (self.pace.per_second or FIRST_PER_SECOND)
 
     def succeeded(self) -> None:
         """It answered as it should."""
         self.pace.took(began=self._began())
         with self._lock:
+            if self._failures >= FAILURES_IN_A_ROW:
+                _came_back.add(self._name)
+                # What else is asked of the same provider need not wait until its own pause is over.
+                for other in [door for door in all_circuits if door._name == self._name]:
+                    other._closed_until = 0.0
             self._failures, self._closed_until = 0, 0.0
 
     def failed(self) -> None:

@@ -10,7 +10,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from chat.backends.base import AlreadyThereError, NotThereError, RefusedForGoodError
-from chat.outbox import BackendError
+from chat.outbox import BackendError, TooEarlyError
 
 LONGEST_WAIT_SECONDS = 900.0
 LONGEST_DETAIL = 300
@@ -71,7 +71,7 @@ def error_of(status: int, headers: Mapping[str, str], document: Any) -> BackendE
         # Temporary: whoever set a wrong key will set the right one, and nothing may be lost until then.
         return BackendError(f"{message} Check NEXMO_APPLICATION_ID and its private key.", code=code)
     if is_too_many(status, document):
-        return BackendError(message, code=code, retry_after=retry_after(headers))
+        return TooEarlyError(message, code=code, retry_after=retry_after(headers))
     if code in REFUSED or status in REFUSED_STATUSES or _refuses_the_type(document):
         return RefusedForGoodError(message, code=code, permanent=True)
     if status >= 500:

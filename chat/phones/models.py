@@ -24,6 +24,8 @@ class Notice(OutboxRow):
     `tried_at` set: an attempt's outcome is open. `delivery`: what Vonage said became of the text, in its words.
     """
 
+    providers = ("Vonage", "Vonage's SMS API")
+
     conversation = models.ForeignKey("chat.Conversation", on_delete=models.CASCADE, related_name="notices", verbose_name=_("conversation"))
     agent = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="notices", verbose_name=_("agent"))
     episode = models.PositiveBigIntegerField(_("episode"))
@@ -75,6 +77,8 @@ class PhoneCall(OutboxRow):
     `number`: the customer's, E.164 without the plus. `placing_at` set and `provider_id` empty: an attempt's outcome is open.
     `progress` and `side` are the last event that the conversation shows; `talked_seconds` is null until both have talked.
     """
+
+    providers = ("Vonage",)
 
     public_id = models.CharField(_("id"), max_length=41, unique=True, default=new_call_id, editable=False)
     conversation = models.ForeignKey("chat.Conversation", on_delete=models.CASCADE, related_name="calls", verbose_name=_("conversation"))

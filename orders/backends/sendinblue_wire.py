@@ -20,7 +20,7 @@ from django.conf import settings
 from urllib3 import exceptions as broken
 
 from chat.backends.circuit import Circuit
-from chat.outbox import BackendError
+from chat.outbox import BackendError, TooEarlyError
 
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 20.0
@@ -104,7 +104,7 @@ def refusal(status: int, body: Any, headers: Mapping[str, str]) -> BackendError:
         sentence = f"Sendinblue failed with {status}; it may have done the work all the same.{said}"
         return BackendError(sentence, code=code, unknown=True, retry_after=wait)
     if status == 429:
-        return BackendError(f"Sendinblue asks us to slow down.{said}", code=code, retry_after=wait)
+        return TooEarlyError(f"Sendinblue asks us to slow down.{said}", code=code, retry_after=wait)
     if 300 <= status < 400:
         return BackendError("SENDINBLUE_API_URL answers with a redirect, which is not followed. Write the address it points to.", code=code)
     if operators := OPERATORS_CASES.get(code) or OPERATORS_CASES.get(status):

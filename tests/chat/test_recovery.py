@@ -1,0 +1,83 @@
+"""A provider that was away answers again: what waited for it is due."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+
+from accounts.models import User
+from chat import outbox, recovery
+from chat.backends import circuit
+from chat.backends.circuit import FAILURES_IN_A_ROW, Circuit
+from chat.outbox import BackendError, TooEarlyError
+from orders.models import Order, OrderConfirmation
+
+
+@pytest.fixture(autouse=True)
+def _nobody_came_back() -> Iterator[None]:
+    circuit.came_back()
+    yield
+    circuit.came_back()
+
+
+@pytest.fixture
+def waiting(alice: User) -> OrderConfirmation:
+    """A row that failed and waits for an hour."""
+    Order.objects.create(customer=alice)
+    [row] = OrderConfirmation.claim(1)
+    row.give_back(BackendError("Sendinblue failed.", retry_after=3600))
+    return row
+
+
+def come_back(name: str) -> None:
+    """A circuit of this name opens, and closes with its first success."""
+    door = Circuit(name)
+    for _failure in range(FAILURES_IN_A_ROW):
+        door.failed()
+    door.succeeded()
+
+
+def test_what_waited_for_it_is_due(waiting: OrderConfirmation) -> None:
+    come_back("Sendinblue")
+    assert (recovery.wake_what_waited(), [row.pk for row in OrderConfirmation.claim(1)]) == (1, [waiting.pk])
+
+
+def test_it_is_made_due_once(waiting: OrderConfirmation) -> None:
+    come_back("Sendinblue")
+    assert [recovery.wake_what_waited(), recovery.wake_what_waited()] == [1, 0]
+
+
+def test_what_waits_for_another_provider_goes_on_waiting(waiting: OrderConfirmation) -> None:
+    come_back("Vonage")
+    assert (recovery.wake_what_waited(), OrderConfirmation.claim(1)) == (0, [])
+
+
+def test_another_door_of_the_same_provider_opens_with_it() -> None:
+    other = Circuit("Sendinblue")
+    for _failure in range(FAILURES_IN_A_ROW):
+        other.failed()
+    come_back("Sendinblue")
+    assert not other.is_open
+
+
+def test_a_success_after_a_few_failures_wakes_nobody(waiting: OrderConfirmation) -> None:
+    door = Circuit("Sendinblue")
+    door.failed()
+    door.succeeded()
+    assert recovery.wake_what_waited() == 0
+
+
+def test_a_row_in_hand_stays_in_hand(alice: User) -> None:
+    Order.objects.create(customer=alice)
+    [row] = OrderConfirmation.claim(1)
+    come_back("Sendinblue")
+    recovery.wake_what_waited()
+    assert OrderConfirmation.objects.get(pk=row.pk).next_attempt_at > outbox.clock() + timedelta(seconds=30)
+
+
+def test_a_row_that_came_too_early_does_not_pay_for_its_age(alice: User) -> None:
+    Order.objects.create(customer=alice)
+    OrderConfirmation.objects.update(created_at=outbox.clock() - timedelta(hours=5), attempts=40)
+    [row] = OrderConfirmation.claim(1)
+    row.give_back(TooEarlyError("Slow down.", retry_after=0.5))
+    assert OrderConfirmation.objects.get(pk=row.pk).next_attempt_at <= outbox.clock() + timedelta(seconds=1)
