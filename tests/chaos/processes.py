@@ -64,6 +64,15 @@ class Product:
         except GoneError as error:
             raise GoneError(f"{error}; its log ends with\n{self.tail()}") from None
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether it ended by itself, and well. Raises GoneError where it did not end well."""
+        if self._process is None or self._process.poll() is None:
+            return False
+        if self._process.returncode:
+            raise GoneError(f"{self.name} ended with {self._process.returncode}; its log ends with\n{self.tail()}")
+        return True
+
     def kill(self) -> None:
         """As the kernel does when memory is short: no goodbye."""
         assert self._process
@@ -133,8 +142,9 @@ class Twins:
 
     def end(self) -> None:
         """End them."""
+        self._session.close()
         self._process.terminate()
-        self._process.wait(30)
+        self._process.communicate(timeout=30)
 
 
 class Inside:
@@ -177,9 +187,7 @@ class Inside:
 
     def end(self) -> None:
         """Close its input, on which it ends."""
-        assert self._process.stdin
-        self._process.stdin.close()
-        self._process.wait(30)
+        self._process.communicate(timeout=30)
 
 
 @contextlib.contextmanager
