@@ -73,6 +73,7 @@ class Coordinator:
             (Every(LOOK_SECONDS), alive.free_rows_of_the_dead),
             (Every(PRUNE_SECONDS), idempotency.prune),
             (Every(0.0), recovery.wake_what_waited),
+            *((Every(seconds), act) for seconds, act in outbox.chores()),
         ]
         # The kinds of which something may be due.
         self._asked: set[type[OutboxRow]] = set()
@@ -203,12 +204,18 @@ class Coordinator:
 def drain() -> int:
     """Work on all rows that are due now, in this thread, and return how many attempts that took (tests and commands)."""
     attempts = 0
-    while rows := [row for model in outbox.rules() for row in model.claim(100)]:
+    while rows := _due():
         attempts += len(rows)
         calls = tasks.advance([], rows)
         while calls:
             calls = tasks.advance([(task, _outcome(task, call)) for task, call in calls])
     return attempts
+
+
+def _due() -> list[OutboxRow]:
+    for _seconds, act in outbox.chores():
+        act()
+    return [row for model in outbox.rules() for row in model.claim(100)]
 
 
 def _outcome(task: Task, call: Call) -> tasks.Outcome:

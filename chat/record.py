@@ -5,7 +5,7 @@ A retry is told by the constraint on the sender's key: looking for it first woul
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property, partial
@@ -27,6 +27,16 @@ ORDER_EVENTS = ("custom:order-confirm-event", "custom:order-status-event")
 CONVERSATION = ("id", "public_id", "customer_id", "sequence", "last_event_at", "last_text", "waiting_since")
 MEMBER = ("id", "seen_sequence", "paced_until")
 ORDER_STATE = ("version", "status", "total", "currency")
+
+
+# Each is handed the new events of a transaction, inside it, for rows of its own.
+_followers: list[Callable[[Sequence[Event]], None]] = []
+
+
+def followed_by(follow: Callable[[Sequence[Event]], None]) -> Callable[[Sequence[Event]], None]:
+    """Hand new events to `follow`, in the transaction that stores them; what it raises undoes them."""
+    _followers.append(follow)
+    return follow
 
 
 @dataclass(frozen=True)
@@ -113,6 +123,8 @@ class _Batch:
         taken = [(draft, outcome) for draft, outcome in zip(self.drafts, outcomes, strict=True) if isinstance(outcome, Stored)]
         statements.insert([stored.event for _draft, stored in taken])
         self._copy(taken)
+        for follow in _followers:
+            follow([stored.event for _draft, stored in taken])
         self._keep(taken)
         for _draft, stored in taken:
             transaction.on_commit(partial(_tell, stored))

@@ -15,7 +15,9 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from orders import feed
 from orders.delivery import state_of
+from orders.feed_models import Happening
 from orders.models import MailEvent, OrderConfirmation
 
 ORDER_TAG = re.compile(r"order-(\d{1,18})")
@@ -103,7 +105,11 @@ def _only_unnamed(event: Told) -> OrderConfirmation | None:
 def _fold(confirmation: OrderConfirmation, message_id: str) -> None:
     if message_id:
         MailEvent.objects.filter(confirmation=None, message_id=message_id).update(confirmation=confirmation)
-    changes = {"delivery": state_of(confirmation.mail_events.values_list("type", "occurred_at"))}
+    delivery = state_of(confirmation.mail_events.values_list("type", "occurred_at"))
+    if delivery != confirmation.delivery:
+        key = f"{confirmation.pk}:{delivery}"
+        feed.add(Happening.MAIL_STATE_CHANGED, confirmation.order, key=key, version=confirmation.version, delivery=delivery)
+    changes = {"delivery": delivery}
     if message_id and not confirmation.message_id:
         changes["message_id"] = f"<{message_id}>"
     OrderConfirmation.objects.filter(pk=confirmation.pk).update(**changes)

@@ -180,6 +180,8 @@ class OrderConfirmation(OutboxRow):
     idempotency_key = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     message_id = models.CharField(_("message id"), max_length=200, blank=True, editable=False, db_index=True)
     delivery = models.CharField(_("delivery"), max_length=12, choices=Delivery.choices, blank=True, editable=False, db_index=True)
+    # The state that the feed told of last.
+    fed_state = models.CharField(max_length=10, blank=True, editable=False)
 
     class Meta(OutboxRow.Meta):
         verbose_name = _("confirmation")
@@ -189,6 +191,7 @@ class OrderConfirmation(OutboxRow):
             models.UniqueConstraint(fields=["order", "version"], name="one_confirmation_per_order_and_version"),
             models.CheckConstraint(condition=Q(mail_sent_at=None) | Q(event_added_at__isnull=False), name="no_mail_before_its_event"),
         ]
+        indexes = [*OutboxRow.Meta.indexes, models.Index(fields=["id"], condition=~Q(fed_state=F("state")), name="confirmations_not_fed")]
 
     def __str__(self) -> str:
         return f"{self.order_id}/{self.version}"

@@ -1,7 +1,9 @@
 """Addresses of the orders' and customers' API, below /api/."""
 
+from django.urls import re_path
 from rest_framework.routers import SimpleRouter
 
+from orders.api.feed import FeedView
 from orders.api.views import CustomerViewSet, OrderViewSet
 
 router = SimpleRouter()
@@ -9,4 +11,4 @@ router = SimpleRouter()
 router.trailing_slash = "/?"
 router.register("orders", OrderViewSet, basename="order")
 router.register("customers", CustomerViewSet, basename="customer")
-urlpatterns = router.urls
+urlpatterns = [*router.urls, re_path("^events/?$", FeedView.as_view(), name="feed")]

@@ -1,0 +1,68 @@
+"""`GET /api/events/`: what happened, in one order without gaps."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.api.permissions import IsStaffOrKey, MayUseModel
+from accounts.api.views import Api
+from orders import feed
+from orders.feed_models import Happening
+from orders.models import Order
+
+
+class Asked(serializers.Serializer[Any]):
+    """Which events. `after`: the last number that the caller has."""
+
+    after = serializers.IntegerField(default=0, min_value=0, max_value=2**53)
+    limit = serializers.IntegerField(default=100, min_value=1, max_value=feed.LONGEST_PAGE)
+    type = serializers.MultipleChoiceField(choices=Happening.choices, required=False)
+
+
+class OrderNamed(serializers.Serializer[Any]):
+    """The order it is about."""
+
+    number = serializers.IntegerField()
+    external_id = serializers.CharField()
+    customer = serializers.CharField()
+
+
+class FeedEventShape(serializers.Serializer[Any]):
+    """One event. `data` depends on the type (docs/api.md)."""
+
+    sequence = serializers.IntegerField()
+    type = serializers.ChoiceField(choices=Happening.choices)
+    happened_at = serializers.DateTimeField()
+    order = OrderNamed(allow_null=True)
+    conversation_id = serializers.CharField(allow_null=True)
+    # Named like the serializer's own attribute, which the metaclass leaves alone.
+    data = serializers.DictField()  # type: ignore[assignment]
+
+
+class FeedShape(serializers.Serializer[Any]):
+    """A page. `last`: the number to ask on from; `has_more`: whether to do so at once."""
+
+    events = FeedEventShape(many=True)
+    last = serializers.IntegerField()
+    has_more = serializers.BooleanField()
+
+
+class FeedView(Api):
+    """The feed, for whoever may read orders."""
+
+    queryset = Order.objects.none()
+    permission_classes = [IsStaffOrKey, MayUseModel]
+
+    @extend_schema(operation_id="events", parameters=[Asked], responses=FeedShape)
+    def get(self, request: Request) -> Response:
+        """Events after a number. Ask again with `last` as `after`; nothing is ever missing between two pages."""
+        asked = Asked(data=request.query_params)
+        asked.is_valid(raise_exception=True)
+        after, limit = asked.validated_data["after"], asked.validated_data["limit"]
+        events, last = feed.page(after=after, limit=limit, types=sorted(asked.validated_data.get("type", [])))
+        is_full = len(events) == limit
+        seen = events[-1].sequence if is_full else max(last, after)
+        return Response({"events": [feed.shape(event) for event in events], "last": seen, "has_more": is_full and seen != last})

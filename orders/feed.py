@@ -1,0 +1,123 @@
+"""The feed: everything that a program may want to know, in one gap-free order, whoever did it and whichever process stored it.
+
+A row is written in the transaction of what it tells. The worker numbers it after the commit, one worker at a time. So whoever has read
+up to a number has missed nothing before it: a number given in the transaction itself would be overtaken by a later one that commits
+earlier, or would make all writers wait for each other.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F, QuerySet
+from django.utils import timezone
+
+from chat import outbox, record, wakes
+from chat.models import Event
+from chat.outbox import State
+from chat.shapes import timestamp
+from orders.feed_models import FeedCounter, FeedEvent, Happening
+from orders.models import Order, OrderConfirmation
+
+BATCH = 500
+# Each numbering is a commit of its own; the feed may be so far behind.
+FEED_SECONDS = 0.1
+LONGEST_PAGE = 500
+JSON = dict[str, Any]
+
+
+def add(kind: Happening, order: Order, *, key: object, **data: Any) -> None:
+    """Tell of something that became of an order, in the transaction that does it; once for each `key`."""
+    _write([FeedEvent(type=kind, key=f"{kind}:{key}", order=order, data=data)])
+
+
+def number() -> int:
+    """Give what was committed its numbers; how many events."""
+    if not (FeedEvent.objects.filter(sequence=None).exists() or _unfed().exists()):
+        return 0
+    with transaction.atomic():
+        FeedCounter.objects.get_or_create(pk=1)
+        counter = FeedCounter.objects.select_for_update().get(pk=1)
+        events = list(FeedEvent.objects.filter(sequence=None).order_by("pk")[:BATCH])
+        # Read after the events, so that whatever is told of an order comes after its being placed.
+        events += _of_confirmations(list(_unfed().order_by("pk")[:BATCH]))
+        for event in sorted(events, key=lambda event: event.happened_at):
+            counter.last += 1
+            event.sequence = counter.last
+        FeedEvent.objects.bulk_create([event for event in events if event.pk is None])
+        FeedEvent.objects.bulk_update([event for event in events if event.pk is not None], ["sequence"])
+        counter.save(update_fields=["last"])
+    return len(events)
+
+
+def _unfed() -> QuerySet[OrderConfirmation]:
+    """Confirmations in another state than the feed told of. Reading them costs those who place and tell orders nothing."""
+    return OrderConfirmation.objects.exclude(fed_state=F("state"))
+
+
+def _of_confirmations(rows: list[OrderConfirmation]) -> list[FeedEvent]:
+    """What became of them since, not stored yet; and that the feed knows it."""
+    events = []
+    for row in rows:
+        if row.version == 1 and not row.fed_state:
+            events.append(_told(Happening.ORDER_PLACED, row, at=row.created_at))
+        if row.state == State.DONE:
+            events.append(_told(Happening.ORDER_TOLD, row, at=row.mail_sent_at or row.finished_at))
+        if row.state == State.FAILED:
+            events.append(_told(Happening.ORDER_NOT_TOLD, row, at=row.finished_at, code=row.error_code))
+    for state in {row.state for row in rows}:
+        # The state that we saw, whatever it has become by now: then there is more to tell.
+        OrderConfirmation.objects.filter(pk__in=[row.pk for row in rows if row.state == state]).update(fed_state=state)
+    return events
+
+
+def _told(kind: Happening, row: OrderConfirmation, *, at: datetime | None, **data: Any) -> FeedEvent:
+    at = at or timezone.now()
+    key = f"{kind}:{row.order_id}:{row.version}:{at:%Y%m%dT%H%M%S.%f}"
+    return FeedEvent(type=kind, key=key, order_id=row.order_id, data={"version": row.version, **data}, happened_at=at)
+
+
+def page(*, after: int, limit: int, types: list[str]) -> tuple[list[FeedEvent], int]:
+    """Events that came after a number, in order, and the last number there is."""
+    last = FeedEvent.objects.order_by("-sequence").filter(sequence__isnull=False).values_list("sequence", flat=True).first() or 0
+    events = FeedEvent.objects.filter(sequence__gt=after).select_related("order__customer", "conversation")
+    if types:
+        events = events.filter(type__in=types)
+    return list(events.order_by("sequence")[:limit]), last
+
+
+def shape(event: FeedEvent) -> JSON:
+    """An event as the feed and the webhooks show it."""
+    order = event.order
+    return {
+        "sequence": event.sequence,
+        "type": event.type,
+        "happened_at": timestamp(event.happened_at),
+        "order": order and {"number": order.number, "external_id": order.external_id, "customer": order.customer.username},
+        "conversation_id": event.conversation and event.conversation.public_id,
+        "data": event.data,
+    }
+
+
+@record.followed_by
+def hear(events: Sequence[Event]) -> None:
+    """Messages in conversations; their words stay there."""
+    messages = [event for event in events if event.type == "message" and event.from_member]
+    if messages:
+        _write([_of_message(event) for event in messages])
+
+
+def _of_message(event: Event) -> FeedEvent:
+    by_customer = event.from_member is not None and event.from_member.user_id == event.conversation.customer_id
+    kind = Happening.MESSAGE_RECEIVED if by_customer else Happening.MESSAGE_SENT
+    data = {"id": event.sequence, "about": event.body.get("about")}
+    return FeedEvent(type=kind, key=f"{kind}:{event.pk}", conversation=event.conversation, data=data)
+
+
+def _write(rows: list[FeedEvent]) -> None:
+    FeedEvent.objects.bulk_create(rows, ignore_conflicts=True)
+    transaction.on_commit(wakes.wake)
+
+
+outbox.every(FEED_SECONDS, number)
