@@ -37,11 +37,13 @@ class Chat:
         return order_chat(self.product, self.username)
 
 
-def order_chat(product: Product, username: str = "") -> Chat:
-    """Place the guide's order for a customer of one's own, and wait until its mail went out."""
+def order_chat(product: Product, username: str = "", *, name: str = "", **order: Any) -> Chat:
+    """Place an order, the guide's unless `lines` are given, for a customer of one's own, and wait until it is told."""
     username = username or f"guest-{uuid.uuid4().hex[:8]}"
-    requests.post(f"{product.url}/user", data={"username": username}, timeout=20)
-    made = requests.post(f"{product.url}/order", data={"username": username}, timeout=20).json()
+    requests.post(f"{product.url}/user", json={"username": username, "name": name}, timeout=20)
+    answer = requests.post(f"{product.url}/order", json={"username": username} | order, timeout=20)
+    assert answer.status_code in {200, 201}, answer.text
+    made = answer.json()
     chat = Chat(product, username, made["conversation_id"], made["order_id"], made["chat_url"])
     mail_to(product, f"{username}@example.com", order=chat.number)
     return chat

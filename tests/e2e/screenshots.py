@@ -1,12 +1,19 @@
-"""`make screenshots`: the pictures in docs/images/, taken from a fresh demo at two widths, light and dark."""
+"""`make screenshots`: the pictures in docs/images/, taken from a fresh demo at two widths, light and dark.
+
+python -m tests.e2e.screenshots            every picture
+python -m tests.e2e.screenshots offline    the chat's states with that word in their name, alone
+"""
 
 import sys
 import tempfile
+from collections.abc import Callable
+from itertools import product as product_of
 from pathlib import Path
 
 import requests
 from playwright.sync_api import Browser, Page, StorageState, sync_playwright
 
+from tests.e2e import states
 from tests.e2e.conftest import FLAGS, find_chromium
 from tests.e2e.test_story import open_link
 from tests.running import ROOT, Product, running_demo, wait_for
@@ -18,25 +25,49 @@ SCHEMES = ("light", "dark")
 
 
 def main() -> None:
-    """Take every picture anew."""
+    """Take the pictures anew."""
     chromium = find_chromium()
     if chromium is None:
         sys.exit("No Chromium or Chrome on this machine (Debian: apt-get install chromium).")
     FOLDER.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder, running_demo(Path(folder)) as product, sync_playwright() as playwright:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        running_demo(Path(folder), MESSAGES_PER_MINUTE="100000") as product,
+        sync_playwright() as playwright,
+    ):
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        mail = mail_to(product, "anna@example.com", order=1002)
-        device = browser.new_context(base_url=product.url)
-        open_link(device.new_page(), link_in(mail))
-        for size in SIZES:
-            for scheme in SCHEMES:
-                # The same browser of Anna's each time: a further one would be asked for a code.
-                shoot_all(browser, product, device.storage_state(), size, scheme)
-        # Last, because the staff's choice of language stays.
-        chen = None
-        for size in SIZES:
-            chen = shoot_in_chinese(browser, product, size, chen)
+        wanted = "".join(sys.argv[1:2])
+        if not wanted:
+            shoot_pages(browser, product)
+        for size, (width, height) in SIZES.items():
+            # The states differ in what is said, and the pages above show each colour; so these are light only.
+            options = {"viewport": {"width": width, "height": height}, "base_url": product.url, "color_scheme": "light"}
+            states.take(browser, product, options=options, save=saver(size), only=wanted)
+        if not wanted:
+            # Last, because the staff's choice of language stays.
+            chen = None
+            for size in SIZES:
+                chen = shoot_in_chinese(browser, product, size, chen)
         browser.close()
+
+
+def saver(size: str) -> Callable[[Page, str], None]:
+    """Takes pictures of states at that width."""
+
+    def save(page: Page, name: str) -> None:
+        page.screenshot(path=FOLDER / f"state-{name}-{size}.png", animations="disabled")
+
+    return save
+
+
+def shoot_pages(browser: Browser, product: Product) -> None:
+    """Every page of the demo's day, at both widths and in both colour schemes."""
+    mail = mail_to(product, "anna@example.com", order=1002)
+    device = browser.new_context(base_url=product.url)
+    open_link(device.new_page(), link_in(mail))
+    # The same browser of Anna's each time: a further one would be asked for a code.
+    for size, scheme in product_of(SIZES, SCHEMES):
+        shoot_all(browser, product, device.storage_state(), size, scheme)
 
 
 def shoot_all(browser: Browser, product: Product, anna: StorageState, size: str, scheme: str) -> None:
@@ -107,7 +138,7 @@ def newest_mail(product: Product) -> str:
 def shoot(page: Page, name: str) -> None:
     """One picture of what the screen shows."""
     page.wait_for_load_state("networkidle")
-    page.screenshot(path=FOLDER / f"{name}.png")
+    page.screenshot(path=FOLDER / f"{name}.png", animations="disabled")
 
 
 if __name__ == "__main__":

@@ -212,8 +212,14 @@ SMALL = {"a small phone": (320, 568), "200 % zoom": (640, 400), "400 % zoom": (3
 
 
 @pytest.mark.parametrize("screen", list(SMALL))
-def test_the_chat_fits_a_small_screen(new_page: NewPage, chat: Chat, screen: str) -> None:
+def test_the_chat_fits_a_small_screen(product: Product, new_page: NewPage, screen: str) -> None:
     width, height = SMALL[screen]
+    article = {
+        "name": "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft",
+        "quantity": 1,
+        "unit_price": "9.00",
+    }
+    chat = order_chat(product, name="Maximiliane Freifrau von und zu Hohenstein-Waldburg-Wolfegg", lines=[article], currency="EUR")
     page = enter(new_page(width=width, height=height), chat.link)
     say(page, "W" * 300, "https://example.com/" + "a" * 200, "👩‍👩‍👧‍👦" * 40)
     expect_sent(page)
@@ -221,6 +227,8 @@ def test_the_chat_fits_a_small_screen(new_page: NewPage, chat: Chat, screen: str
     expect(page.locator("#text")).to_be_in_viewport(ratio=1)
     expect(page.get_by_role("button", name="Send")).to_be_in_viewport(ratio=1)
     assert page.evaluate("document.querySelector('#log').clientHeight") >= 60
+    page.locator("summary.order-bar").click()
+    expect_nothing_cut(page)
 
 
 @pytest.mark.parametrize("path", ["/", "/login/", "/demo/mailbox/", "/inbox/"])

@@ -9,6 +9,7 @@ export function offerFilter(box, onChange) {
   const show = (isOn) => {
     missed = 0;
     everything.textContent = label;
+    everything.classList.remove("news");
     everything.ariaPressed = `${!isOn}`;
     thisOrder.ariaPressed = `${isOn}`;
     onChange(isOn);
@@ -18,6 +19,7 @@ export function offerFilter(box, onChange) {
   box.hidden = false;
   return (n) => {
     missed += n;
+    everything.classList.add("news");
     everything.textContent = `${label} · ${words("new-messages", { n: missed })}`;
   };
 }
