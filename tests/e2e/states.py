@@ -64,9 +64,7 @@ class Scene:
 
 def first_load(scene: Scene) -> Page:
     """Before and without any script."""
-    page = scene.page(java_script_enabled=False)
-    page.goto(scene.chat().link)
-    return page
+    return scene.page(scene.chat(), java_script_enabled=False)
 
 
 def empty(scene: Scene) -> Page:

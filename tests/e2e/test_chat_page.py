@@ -84,10 +84,18 @@ def test_retry_sends_once_however_often_it_is_pressed(chat: Chat, new_page: NewP
 # Two tabs, two devices
 
 
+def on_another_device(page: Page, new_page: NewPage, **options: object) -> Page:
+    """The same person's page in another browser, that is let in already."""
+    other = new_page(storage_state=page.context.storage_state(), **options)
+    other.goto(page.url)
+    expect(other.get_by_role("log")).to_be_visible()
+    return other
+
+
 def test_two_tabs_and_two_devices_stay_in_step(chat: Chat, agent: Page, new_page: NewPage) -> None:
     tab = enter(new_page(), chat.link)
     other_tab = enter(tab.context.new_page(), chat.link)
-    phone = enter(new_page(width=390, height=844), chat.link)
+    phone = on_another_device(tab, new_page, width=390, height=844)
     say(tab, "From the first tab")
     expect(bubble(phone, "From the first tab")).to_be_visible()
     say(phone, "From the phone")
@@ -206,7 +214,7 @@ def test_shift_enter_breaks_the_line_and_on_a_touch_screen_enter_does(chat: Chat
     field.press_sequentially("One")
     field.press("Shift+Enter")
     expect(field).to_have_value("One\n")
-    phone = enter(new_page(width=390, height=844, has_touch=True, is_mobile=True), chat.link)
+    phone = on_another_device(page, new_page, width=390, height=844, has_touch=True, is_mobile=True)
     field = phone.get_by_role("textbox", name="Your message")
     field.press_sequentially("One")
     field.press("Enter")

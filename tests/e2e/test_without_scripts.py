@@ -24,9 +24,7 @@ def chat(product: Product) -> Chat:
 @pytest.fixture
 def plain(chat: Chat, new_page: NewPage) -> Page:
     """The customer's page in a browser without scripts."""
-    page = new_page(java_script_enabled=False)
-    page.goto(chat.link)
-    return page
+    return enter(new_page(java_script_enabled=False), chat.link)
 
 
 def send(page: Page, text: str) -> None:
@@ -54,8 +52,7 @@ def test_a_reload_after_sending_sends_nothing_again(plain: Page) -> None:
 
 
 def test_a_message_that_says_nothing_is_refused_in_words_and_one_can_go_on(chat: Chat, new_page: NewPage) -> None:
-    page = new_page(java_script_enabled=False, expects=REFUSED)
-    page.goto(chat.link)
+    page = enter(new_page(java_script_enabled=False, expects=REFUSED), chat.link)
     send(page, "   ")
     expect(page.get_by_role("alert").filter(has_text="Write a message first.")).to_be_visible()
     send(page, "Now I do")
@@ -63,15 +60,16 @@ def test_a_message_that_says_nothing_is_refused_in_words_and_one_can_go_on(chat:
 
 
 def test_a_message_that_is_too_long_is_refused_and_kept(chat: Chat, new_page: NewPage) -> None:
-    page = new_page(java_script_enabled=False, expects=REFUSED)
-    page.goto(chat.link)
+    page = enter(new_page(java_script_enabled=False, expects=REFUSED), chat.link)
     send(page, "x" * 8001)
     expect(page.get_by_role("alert").filter(has_text="The message is too long. It may have 8000 characters.")).to_be_visible()
     expect(page.get_by_role("textbox", name="Your message")).to_have_value("x" * 8001)
 
 
 def test_older_messages_are_a_link_away_and_the_way_back_too(chat: Chat, plain: Page, new_page: NewPage) -> None:
-    write_many(enter(new_page(), chat.link), [f"Line {number}" for number in range(1, 71)])
+    agent = new_page()
+    log_in(agent, "agent", onward=chat.agents_path)
+    write_many(agent, [f"Line {number}" for number in range(1, 71)])
     plain.reload()
     expect(bubble(plain, "Line 70")).to_have_count(1)
     expect(bubble(plain, "Line 1")).to_have_count(0)
