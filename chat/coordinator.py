@@ -25,7 +25,7 @@ from django.db import connection
 from django_guid import set_guid
 
 from accounts import idempotency
-from chat import alive, outbox, recovery, tasks, wakes
+from chat import alive, chores, outbox, recovery, tasks, wakes
 from chat.models import WorkerBeat
 from chat.outbox import Call, OutboxRow
 from chat.tasks import Step, Task
@@ -73,7 +73,7 @@ class Coordinator:
             (Every(LOOK_SECONDS), alive.free_rows_of_the_dead),
             (Every(PRUNE_SECONDS), idempotency.prune),
             (Every(0.0), recovery.wake_what_waited),
-            *((Every(seconds), act) for seconds, act in outbox.chores()),
+            *((Every(seconds), act) for seconds, act in chores.all_of_them()),
         ]
         # The kinds of which something may be due.
         self._asked: set[type[OutboxRow]] = set()
@@ -213,7 +213,7 @@ def drain() -> int:
 
 
 def _due() -> list[OutboxRow]:
-    for _seconds, act in outbox.chores():
+    for _seconds, act in chores.all_of_them():
         act()
     return [row for model in outbox.rules() for row in model.claim(100)]
 

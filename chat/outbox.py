@@ -228,8 +228,6 @@ class OutboxRow(models.Model):
 
 
 Row = TypeVar("Row", bound=OutboxRow)
-Chore = Callable[[], object]
-_chores: list[tuple[float, Chore]] = []
 _rules: dict[type[OutboxRow], Callable[[Any], Work]] = {}
 _together: dict[Callable[[Any], Work], Callable[[list[Any]], list[Work]]] = {}
 
@@ -265,16 +263,6 @@ def works_on_many(model: type[Row]) -> Callable[[Callable[[list[Row]], list[Work
 def together(rule: Callable[[Any], Work]) -> Callable[[list[Any]], list[Work]] | None:
     """How a rule begins with many rows at once; None where it takes them one by one."""
     return _together.get(rule)
-
-
-def every(seconds: float, act: Chore) -> None:
-    """Have the coordinator call `act` each so many seconds; where nothing is to be done, plain SELECTs must find so."""
-    _chores.append((seconds, act))
-
-
-def chores() -> list[tuple[float, Chore]]:
-    """Each such function, after its seconds."""
-    return list(_chores)
 
 
 def rules() -> dict[type[OutboxRow], Callable[[Any], Work]]:

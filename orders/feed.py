@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
-from chat import outbox, record, wakes
+from chat import chores, record, wakes
 from chat.models import Event
 from chat.outbox import State
 from chat.shapes import timestamp
@@ -120,4 +120,4 @@ def _write(rows: list[FeedEvent]) -> None:
     transaction.on_commit(wakes.wake)
 
 
-outbox.every(FEED_SECONDS, number)
+chores.every(FEED_SECONDS, number)
