@@ -1,4 +1,4 @@
-"""The sockets: a live conversation, and the live inbox (frames: docs/chat-protocol.md).
+"""The socket of a live conversation (frames: docs/chat-protocol.md).
 
 A socket only hints. An event that this process stored comes with the hint and is passed on if it is the next one; in every other case
 the database is read after the socket's last number. So nothing is lost, doubled or out of order.
@@ -15,17 +15,15 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from accounts import languages
-from accounts.models import User
-from chat import access, conversations, page, record, shapes
+from chat import access, conversations, record, shapes
 from chat.frames import NOT_YOURS, STALE_SECONDS, Frames
 from chat.gathering import Gathering
-from chat.hub import INBOX, Hint, hub
-from chat.models import Conversation, Member
+from chat.hub import Hint, hub
+from chat.models import Member
 
 # A socket that takes nothing at the moment keeps so many events in hand, and reads the rest from the database when it does.
 MOST_NEWS = 20
 TYPING_SECONDS = 1.0
-INBOX_SECONDS = 0.3
 
 Mark = tuple[Member, int]
 
@@ -47,28 +45,41 @@ class ConversationConsumer(Frames):
     async def connect(self) -> None:
         """Let the party in, catch up after `?after=`, then say that the page is live."""
         await self.accept()
-        try:
-            self.me = await self._enter()
-        except access.UnconfirmedError as error:
-            await self.refuse(error.code, _("This is a new device. Enter the mailed code on the order's page."))
-            await self.close(NOT_YOURS)
-            return
-        except access.NoAccessError:
-            await self.close(NOT_YOURS)
-            return
         self._news: list[Hint] = []
         self._whispers: dict[tuple[str, str], Hint] = {}
-        self._is_behind = self._is_telling = True
-        self._checked_at, self._typed_at = self._now(), 0.0
+        self._is_behind = False
+        self._is_telling = True  # until it is caught up
+        self._typed_at, self._checked_at = 0.0, self._now()
         after = self.query.get("after", "0")
         wanted = int(after) if after.isdecimal() and len(after) < 16 else 0
+        self.conversation_id = str(self.scope["url_route"]["kwargs"]["conversation_id"])
+        try:
+            if not self.conversation_id.isprintable():
+                raise access.NoAccessError
+            # Before the database is read: what is stored after that reading is heard.
+            await self.listen(self.conversation_id, self._hear)
+            self.me, events, members = await self._enter(wanted)
+        except access.UnconfirmedError as error:
+            await self.refuse(error.code, _("This is a new device. Enter the mailed code on the order's page."))
+            await self.end(NOT_YOURS)
+            return
+        except access.NoAccessError:
+            await self.end(NOT_YOURS)
+            return
+        self.forget_the_request()
+        await self._begin(wanted, events, members)
+
+    async def _begin(self, wanted: int, events: list[shapes.Shape], members: list[shapes.Shape]) -> None:
         self.last = min(wanted, self.me.conversation.sequence)
-        await self.listen(self.me.conversation.public_id, self._hear)
         if wanted > self.last:
             with self.in_their_language():
                 await self.refuse_the_future()
-        await self._catch_up()
-        await self.tell("live", sequence=self.last, members=await self._members())
+        if events:
+            self.last = events[-1]["id"]
+            await self.tell("events", events=events)
+        if len(events) == conversations.LONGEST_PAGE:
+            await self._catch_up()
+        await self.tell("live", sequence=self.last, members=members)
         await self._tell_news()
 
     def in_their_language(self) -> AbstractContextManager[None]:
@@ -134,8 +145,7 @@ class ConversationConsumer(Frames):
             # Somebody was shut out: nothing more is said here before it is known who.
             self._checked_at, self._is_behind = float("-inf"), True
         elif hint["kind"] != "events":
-            if hint["member"] != self.me.public_id:
-                self._whispers[str(hint["kind"]), str(hint["member"])] = hint
+            self._whispers[str(hint["kind"]), str(hint["member"])] = hint
         elif len(self._news) < MOST_NEWS:
             self._news.append(hint)
         else:
@@ -172,6 +182,8 @@ class ConversationConsumer(Frames):
     async def _tell_whispers(self) -> None:
         whispers, self._whispers = self._whispers, {}
         for (kind, member), hint in whispers.items():
+            if member == self.me.public_id:
+                continue
             more = {"name": hint["name"]} if kind == "typing" else {"sequence": hint["sequence"]}
             await self.tell(kind, **{"from": member}, **more)
 
@@ -187,7 +199,7 @@ class ConversationConsumer(Frames):
         if self._now() - self._checked_at > STALE_SECONDS:
             self._checked_at = self._now()
             try:
-                await self._enter()
+                await self._look_again()
             except access.NoAccessError:
                 await self.end_stay()
         return self.listener is not None
@@ -195,20 +207,33 @@ class ConversationConsumer(Frames):
     def _now(self) -> float:
         return asyncio.get_running_loop().time()
 
-    @database_sync_to_async
-    def _enter(self) -> Member:
+    def _party(self) -> access.Party:
         session, user = self.read_session()
-        conversation_id, username = self.scope["url_route"]["kwargs"]["conversation_id"], self.query.get("as", "")
-        return access.party(conversation_id=conversation_id, username=username, user=user, session=session).member()
+        return access.party(conversation_id=self.conversation_id, username=self.query.get("as", ""), user=user, session=session)
+
+    @database_sync_to_async
+    def _look_again(self) -> None:
+        self._party()
+
+    @database_sync_to_async
+    def _enter(self, wanted: int) -> tuple[Member, list[shapes.Shape], list[shapes.Shape]]:
+        """Everything that a page needs to be live, in one go: after a restart everybody comes at once."""
+        party = self._party()
+        conversation = party.conversation
+        people = list(conversation.members.select_related("user").order_by("pk"))
+        me = next((one for one in people if one.user_id == party.user.pk), None)
+        if me is None:
+            me = party.member()
+            people.append(me)
+        me.conversation, me.user = conversation, party.user
+        is_behind = conversation.sequence > wanted
+        events = conversations.history(conversation, after=wanted, limit=conversations.LONGEST_PAGE) if is_behind else []
+        return me, shapes.events(events, conversation), [shapes.member(one, conversation) for one in people]
 
     @database_sync_to_async
     def _events_after(self, sequence: int) -> list[shapes.Shape]:
         found = conversations.history(self.me.conversation, after=sequence, limit=conversations.LONGEST_PAGE)
         return shapes.events(found, self.me.conversation)
-
-    @database_sync_to_async
-    def _members(self) -> list[shapes.Shape]:
-        return shapes.members(self.me.conversation)
 
     @database_sync_to_async
     def _refresh(self) -> None:
@@ -221,56 +246,6 @@ class ConversationConsumer(Frames):
     @database_sync_to_async
     def _arrive(self) -> None:
         conversations.arrive(self.me)
-
-
-class InboxConsumer(Frames):
-    """The inbox's rows, each as soon as it changes; where much changes, in bundles."""
-
-    async def connect(self) -> None:
-        """Agents only."""
-        await self.accept()
-        self._changed: set[str] = set()
-        self._is_telling = False
-        if not await self._may_enter():
-            await self.close(NOT_YOURS)
-            return
-        await self.listen(INBOX, self._hear)
-        await self.tell("live")
-
-    def _hear(self, hint: Hint) -> None:
-        self._changed.add(str(hint["conversation"]))
-        if not self._is_telling:
-            self._is_telling = True
-            self.begin(self._tell_rows())
-
-    async def _tell_rows(self) -> None:
-        try:
-            while self._changed:
-                changed, self._changed = self._changed, set()
-                rows = await self._rows(changed)
-                if rows is None:
-                    await self.end_stay()
-                    return
-                for row in rows:
-                    await self.tell("conversation", conversation=row)
-                await asyncio.sleep(INBOX_SECONDS)
-        finally:
-            self._is_telling = False
-
-    @database_sync_to_async
-    def _may_enter(self) -> bool:
-        return self._agent() is not None
-
-    @database_sync_to_async
-    def _rows(self, conversation_ids: set[str]) -> list[shapes.Shape] | None:
-        """None where nobody may see them any more."""
-        agent = self._agent()
-        found = Conversation.objects.select_related("customer").filter(public_id__in=conversation_ids)
-        return page.inbox_rows(found, agent) if agent else None
-
-    def _agent(self) -> User | None:
-        _session, user = self.read_session()
-        return user if user and user.is_active and user.is_agent else None
 
 
 def _number(value: object) -> int | None:

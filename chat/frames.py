@@ -34,6 +34,8 @@ STALE_SECONDS = 10.0
 class Frames(AsyncWebsocketConsumer):
     """JSON in, JSON out, one room to listen to."""
 
+    scope: dict[str, Any]
+
     def __init__(self) -> None:
         super().__init__()
         self.room = ""
@@ -64,6 +66,11 @@ class Frames(AsyncWebsocketConsumer):
         """Hear the room's hints from now on."""
         self.room, self.listener = room, listener
         hub.join(room, listener)
+
+    def forget_the_request(self) -> None:
+        """Its headers are known to everybody on the way here, and needed by nobody any more: the most of an idle socket's weight."""
+        self.scope["headers"].clear()
+        self.scope = {}
 
     def begin(self, work: Coroutine[Any, Any, None]) -> None:
         """Run `work` beside the socket; kept until it ends, as the event loop itself keeps no hold of it."""

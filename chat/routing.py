@@ -2,7 +2,8 @@
 
 from django.urls import re_path
 
-from chat.consumers import ConversationConsumer, InboxConsumer
+from chat.consumers import ConversationConsumer
+from chat.inbox import InboxConsumer
 
 urlpatterns = [
     re_path(r"^ws/conversations/(?P<conversation_id>[^/]{1,60})/$", ConversationConsumer.as_asgi()),

@@ -21,6 +21,7 @@ from chat.bus import Bus
 from chat.coordinator import Coordinator
 from chat.tail import Tail
 from ordersupport.limits import ImpatientProtocol
+from ordersupport.sockets import Sockets
 
 logger = logging.getLogger(__name__)
 
@@ -86,7 +87,7 @@ def serve(listening: socket.socket, *, with_worker: bool) -> None:
         lifespan="off",
         http=ImpatientProtocol,
         forwarded_allow_ips=settings.TRUSTED_PROXIES,
-        ws="websockets-sansio",
+        ws=Sockets,
         ws_per_message_deflate=False,
         ws_max_size=128_000,
         timeout_graceful_shutdown=5,
