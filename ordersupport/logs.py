@@ -3,6 +3,16 @@
 import logging
 from typing import Any
 
+LOGGERS: dict[str, Any] = {
+    "orders.guide": {"handlers": ["guide"], "level": "INFO", "propagate": False},
+    "uvicorn.access": {"level": "WARNING"},
+    # It would name people and their addresses; we log that a pair of them waits (accounts/login.py).
+    "axes": {"level": "ERROR"},
+    "django_guid": {"level": "WARNING"},
+    # The SDK logs whole response bodies, personal data included, at WARNING.
+    "vonage": {"level": "ERROR"},
+}
+
 
 def configuration(log_format: str, level: str) -> dict[str, Any]:
     """Django's LOGGING. `log_format`: text, or json (one object a line)."""
@@ -37,15 +47,7 @@ def configuration(log_format: str, level: str) -> dict[str, Any]:
             },
         },
         "root": {"handlers": ["console"], "level": level},
-        "loggers": {
-            "orders.guide": {"handlers": ["guide"], "level": "INFO", "propagate": False},
-            "uvicorn.access": {"level": "WARNING"},
-            # It would name people and their addresses; we log that a pair of them waits (accounts/login.py).
-            "axes": {"level": "ERROR"},
-            "django_guid": {"level": "WARNING"},
-            # The SDK logs whole response bodies, personal data included, at WARNING.
-            "vonage": {"level": "ERROR"},
-        },
+        "loggers": LOGGERS,
     }
 
 
