@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts.models import AuditEntry
+from chat.entry.models import AccessLink, LinkRequest, MailedCode
 from chat.models import WebhookReceipt
 from chat.outbox import State
 from chat.phones.models import CallReport, Notice, StoredLeg, StoredText
@@ -36,7 +37,10 @@ def _old(now: datetime) -> list["QuerySet[Any]"]:
         before = now - timedelta(days=settings.KEEP_TRACES_DAYS)
         found += [MailEvent.objects.filter(received_at__lt=before)]
         found += [model.objects.filter(created_at__lt=before) for model in (StoredMail, StoredText, StoredLeg)]
-        ended = [model.objects.exclude(state=State.WAITING) for model in (WebhookReceipt, CallReport, Notice, Deletion)]
+        # With a link goes what came by it: its devices, codes and mail.
+        found += [AccessLink.objects.filter(expires_at__lt=before)]
+        kinds = (WebhookReceipt, CallReport, Notice, Deletion, LinkRequest, MailedCode)
+        ended = [model.objects.exclude(state=State.WAITING) for model in kinds]
         found += [rows.filter(finished_at__lt=before) for rows in ended]
     if settings.KEEP_AUDIT_DAYS:
         found.append(AuditEntry.objects.filter(at__lt=now - timedelta(days=settings.KEEP_AUDIT_DAYS)))

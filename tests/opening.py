@@ -1,11 +1,9 @@
 """How a customer comes in: they open the mail's link and press its button."""
 
-import html
 import re
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
-import requests
 from django.test import Client
 
 from chat import links
@@ -41,11 +39,3 @@ def token_in(page: str) -> str:
     """The CSRF token of a page's form; empty where it has none."""
     found = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page)
     return found[1] if found else ""
-
-
-def press_over_http(browser: requests.Session, link: str) -> requests.Response:
-    """The same through a running product: the page that follows the button."""
-    page = browser.get(link, timeout=20)
-    key = html.unescape(parse_qs(urlsplit(link).query)["key"][0])
-    form = {"key": key, "csrfmiddlewaretoken": token_in(page.text)}
-    return browser.post(link.partition("?")[0], data=form, timeout=20)

@@ -11,8 +11,7 @@ import pytest
 import requests
 from websockets.sync.client import ClientConnection, connect
 
-from tests.opening import press_over_http
-from tests.running import Product, running_demo, wait_for
+from tests.running import Product, press_over_http, running_demo, wait_for
 
 
 @pytest.fixture(scope="module")

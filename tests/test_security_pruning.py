@@ -14,6 +14,8 @@ from accounts.audit import record
 from accounts.models import AuditEntry, User
 from chat import conversations
 from chat.coordinator import drain
+from chat.entry import codes, devices
+from chat.entry.models import AccessLink, Device, LinkUse, MailedCode
 from chat.models import Event, WebhookReceipt
 from chat.outbox import State
 from orders.models import MailEvent, Order, OrderConfirmation, StoredMail
@@ -91,3 +93,13 @@ def test_many_rows_go_some_at_a_time(traces: None, monkeypatch: pytest.MonkeyPat
         record(None, f"more {number}", "x")
     AuditEntry.objects.all().update(at=timezone.now() - timedelta(days=4000))
     assert pruning.prune()["audit log"] == 7
+
+
+def test_a_link_goes_long_after_it_ended_with_what_came_by_it(traces: None) -> None:
+    link = AccessLink.objects.get()
+    devices.enter(link, "first")
+    codes.ask(devices.enter(link, "second"))
+    pruning.prune(link.expires_at + timedelta(days=1))
+    assert AccessLink.objects.count() == 1
+    pruning.prune(link.expires_at + timedelta(days=400))
+    assert [model.objects.count() for model in (AccessLink, Device, LinkUse, MailedCode)] == [0, 0, 0, 0]

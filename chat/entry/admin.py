@@ -1,11 +1,13 @@
 """Customers' links for staff: who has which, what became of it, and the acts that end or replace it. The key itself is never shown here."""
 
+from typing import Any
+
 from django.contrib import admin, messages
 from django.db import transaction
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
 from accounts import audit
 from accounts.models import AuditEntry, User
@@ -33,7 +35,7 @@ class LinkUseInline(WorkersOwn, admin.TabularInline[LinkUse, AccessLink]):
 class AccessLinkAdmin(WorkersOwn, admin.ModelAdmin[AccessLink]):
     """The newest first."""
 
-    list_display = ("pk", "customer", "subject", "created_at", "expires_at", "fetched_at", "opened_at", "revoked_at", "issued_by")
+    list_display = ("pk", "customer", "subject", "standing", "created_at", "issued_by")
     list_filter = (("opened_at", admin.EmptyFieldListFilter), ("revoked_at", admin.EmptyFieldListFilter), "created_at")
     list_select_related = ("conversation__customer", "issued_by")
     list_per_page = 50
@@ -59,6 +61,21 @@ class AccessLinkAdmin(WorkersOwn, admin.ModelAdmin[AccessLink]):
     def customer(self, link: AccessLink) -> str:
         """For whom it is."""
         return link.conversation.customer.display_name
+
+    @admin.display(description=_("how it stands"))
+    def standing(self, link: AccessLink) -> str:
+        """What became of it last."""
+        if link.revoked_at:
+            return gettext("revoked")
+        if not link.is_open:
+            return gettext("ended")
+        if link.opened_at:
+            return gettext("opened")
+        return gettext("fetched, not opened") if link.fetched_at else gettext("not opened yet")
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Named for what it shows."""
+        return super().changelist_view(request, {"title": gettext("Customers' links")} | (extra_context or {}))
 
     @admin.action(description=_("Revoke: shut out everybody who came by it"), permissions=["end"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[AccessLink]) -> None:

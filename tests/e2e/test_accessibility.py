@@ -40,10 +40,22 @@ def expect_no_violation(page: Page, script: str) -> None:
     assert found == {name: [] for name in found}
 
 
-@pytest.mark.parametrize("path", ["/", "/login/", "/demo/mailbox/", "/demo/phones/", "/chat/nobody/CON-none/1"])
+@pytest.mark.parametrize("path", ["/", "/login/", "/new-link/", "/demo/mailbox/", "/demo/phones/", "/chat/nobody/CON-none/1"])
 def test_axe_finds_nothing_on_pages_without_a_login(new_page: NewPage, script: str, path: str) -> None:
     page = new_page(expects=re.compile("404"))
     page.goto(path)
+    expect_no_violation(page, script)
+
+
+def test_axe_finds_nothing_on_the_ways_into_the_chat(new_page: NewPage, chat: Chat, script: str) -> None:
+    enter(new_page(), chat.link)
+    page = new_page()
+    page.goto(chat.link)
+    expect_no_violation(page, script)
+    page.get_by_role("button", name="Open my order").click()
+    expect_no_violation(page, script)
+    page.get_by_role("button", name="Mail me a code").click()
+    page.get_by_label("Enter the code we mailed").wait_for()
     expect_no_violation(page, script)
 
 

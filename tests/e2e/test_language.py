@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.e2e.chats import bubble, enter, expect_sent, order_chat, say
+from tests.e2e.chats import bubble, enter, expect_sent, order_chat, same_person, say
 from tests.running import Product
 
 NewPage = Callable[..., Page]
@@ -34,13 +34,14 @@ def test_the_switch_turns_page_and_scripts_to_the_other_language_for_good(produc
     page.locator("textarea").fill("x" * 8001)
     page.locator("textarea").press("Enter")
     expect(page.get_by_role("alert").filter(has_text="太长了。请缩短到 8000 个字符以内。")).to_be_visible()
-    elsewhere = enter(new_page(), chat.link)
+    elsewhere = enter(same_person(new_page(), page), chat.link)
     expect(elsewhere.locator("html")).to_have_attribute("lang", "zh-hans")
 
 
 def test_the_switch_works_without_scripts(product: Product, new_page: NewPage) -> None:
     page = new_page(java_script_enabled=False)
     page.goto(order_chat(product).link)
+    page.get_by_role("button", name="Open my order").click()
     page.get_by_role("button", name="简体中文").click()
     expect(page.get_by_text("您加入了对话")).to_be_visible()
 
@@ -51,7 +52,7 @@ def test_times_follow_the_readers_clock_and_are_kept_once_a_person_is_there(prod
     expect(page.locator("html")).to_have_attribute("data-time-zone", "Asia/Tokyo")
     with page.expect_response("**/language"):
         page.locator("textarea").press("a")
-    elsewhere = new_page(timezone_id="Europe/Berlin", java_script_enabled=False)
+    elsewhere = same_person(new_page(timezone_id="Europe/Berlin", java_script_enabled=False), page)
     elsewhere.goto(chat.link)
     expect(elsewhere.locator("html")).to_have_attribute("data-time-zone", "Asia/Tokyo")
 
@@ -61,7 +62,7 @@ def test_a_reader_somewhere_else_is_offered_their_own_clock(product: Product, ne
     at_home = enter(new_page(timezone_id="Asia/Tokyo"), chat.link)
     with at_home.expect_response("**/language"):
         at_home.locator("textarea").press("a")
-    travelling = enter(new_page(timezone_id="Europe/Berlin"), chat.link)
+    travelling = enter(same_person(new_page(timezone_id="Europe/Berlin"), at_home), chat.link)
     travelling.get_by_role("button", name="Show times in Germany Time").click()
     expect(travelling.locator("html")).to_have_attribute("data-time-zone", "Europe/Berlin")
     expect(travelling.get_by_role("button", name="Show times in")).to_have_count(0)
