@@ -11,7 +11,7 @@ from orders.models import Order, OrderConfirmation, OrderStatusChange, Status
 
 
 @receiver(post_save, sender=Order, dispatch_uid="orders.saved")
-def saved(sender: type[Order], instance: Order, raw: bool, **kwargs: Any) -> None:
+def saved(sender: type[Order], instance: Order, raw: bool, created: bool, **kwargs: Any) -> None:
     """Write the row that tells the customer of this version, and one for a status that moved on since.
 
     Lines are read by the worker, once everything is committed.
@@ -19,7 +19,10 @@ def saved(sender: type[Order], instance: Order, raw: bool, **kwargs: Any) -> Non
     if raw:
         return
     before = instance.stored_status
-    if instance.is_told:
+    if instance.is_told and created:
+        # Nobody can have told of it before; looking first would cost each new order three statements.
+        OrderConfirmation.objects.create(order=instance, version=instance.version)
+    elif instance.is_told:
         OrderConfirmation.objects.get_or_create(order=instance, version=instance.version)
     if before != instance.status:
         _tell_programs(instance, before)

@@ -5,11 +5,12 @@ from typing import Any
 
 from django.core.exceptions import ValidationError as InvalidError
 from django.db import IntegrityError, transaction
+from django.db.models import prefetch_related_objects
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
 
-from accounts.api.serializers import named
+from accounts.api.serializers import Prepared, named
 from accounts.models import User
 from chat import links
 from orders import free_data, money
@@ -36,7 +37,7 @@ class TakenError(serializers.ValidationError):
         super().__init__(TAKEN)
 
 
-class LineSerializer(serializers.ModelSerializer[OrderLine]):
+class LineSerializer(Prepared[OrderLine]):
     """One article. `unit_price` is a decimal string in the order's currency."""
 
     class Meta:
@@ -51,7 +52,7 @@ class LineSerializer(serializers.ModelSerializer[OrderLine]):
         return shown | {"unit_price": money.plain(instance.unit_price, currency), "total": money.plain(instance.total, currency)}
 
 
-class AddressSerializer(serializers.ModelSerializer[Order]):
+class AddressSerializer(Prepared[Order]):
     """Where the order goes; every part may be empty."""
 
     name = serializers.CharField(source="ship_to_name", max_length=150, required=False, allow_blank=True)
@@ -61,7 +62,7 @@ class AddressSerializer(serializers.ModelSerializer[Order]):
         fields = list(ADDRESS)
 
 
-class ConfirmationSerializer(serializers.ModelSerializer[OrderConfirmation]):
+class ConfirmationSerializer(Prepared[OrderConfirmation]):
     """How far the customer was told."""
 
     class Meta:
@@ -110,7 +111,7 @@ class CustomerField(serializers.SlugRelatedField[User]):
         )
     ]
 )
-class OrderSerializer(serializers.ModelSerializer[Order]):
+class OrderSerializer(Prepared[Order]):
     """An order with its lines. `customer` is a username; `status` is `placed` (told at once) or `draft` when it is made.
 
     What was ordered, by whom and in which currency stays as it is: `customer`, `currency` and `lines` can't be changed.
@@ -234,11 +235,14 @@ class OrderSerializer(serializers.ModelSerializer[Order]):
         """Store the order; where another took its `external_id` since it was validated, say so."""
         try:
             with transaction.atomic():
-                return super().save(**kwargs)
+                order = super().save(**kwargs)
         except IntegrityError:
             if not self._is_taken(self.validated_data.get("external_id", "")):
                 raise
             raise TakenError from None
+        # The answer asks for them more than once; outside of the transaction, so that nobody waits for that.
+        prefetch_related_objects([order], "lines")
+        return order
 
     def create(self, validated_data: dict[str, Any]) -> Order:
         """Store the order and its lines together."""
