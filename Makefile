@@ -46,8 +46,11 @@ messages: $(VENV)/runtime
 screenshots: $(VENV)/development
 	$(BIN)/python -m tests.e2e.screenshots
 
+# Every benchmark, one after the other; docs/benchmarks.md says what each measures.
+BENCHMARKS ?= start accept confirmations recovery
+
 bench: $(VENV)/development
-	$(BIN)/python -m benchmarks.start
+	@set -e; for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python -m benchmarks.$$name; done
 
 # Kills, lost answers and restarts on the real processes; 2,000 orders on SQLite unless told otherwise:
 #     make chaos CHAOS="--orders 500 --kills 5 --seed 8 --database postgres --redis"

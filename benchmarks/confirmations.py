@@ -1,128 +1,117 @@
 """How fast confirmations leave the house, against a mail provider with a limit and against a bare sender without a product.
 
-    python -m benchmarks.confirmations
+    python -m benchmarks.confirmations [--repeats 5]
 
-Each row is one run: orders are stored first, then one real `manage.py worker` process is started and the twin of Sendinblue (a
-process's thread here, on loopback, 150 ms a call) counts what arrives. Limited rows: mails a second over the provider's limit, and
-the share of calls that were answered 429. Unlimited rows alternate with a bare sender: fifty threads that post the same mail over
-kept-alive connections, with no database and no rules. Missing and doubled mails make the command fail.
+Each row is one run: orders are stored first (each of a new customer), then one real `manage.py worker` process is started and the twin
+of Sendinblue (a process of its own, on loopback, 150 ms a call) counts what arrives. Limited rows: mails a second over the provider's
+limit, and the share of calls that were answered 429. Unlimited rows alternate with a bare sender: fifty threads that post the same mail
+over kept-alive connections, with no database and no rules. Missing and doubled mails make the command fail.
 """
 
-import os
+import argparse
 import statistics
-import subprocess
-import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import requests
 
-from tests.running import ROOT, wait_for
-from tests.twins import BrevoTwin
+from benchmarks import stage
+from tests.running import wait_for
 
 LATENCY_MS = 150
 THREADS = 50
-REPEATS = 3
+# The share of 429s is that of the whole run, so a run is long enough to tell learning the limit from keeping to it.
+LIMITED = ((50, 3000), (200, 6000))
+UNLIMITED = 2000
 STORE = """
 from decimal import Decimal
+from django.db import transaction
 from accounts.models import User
 from orders.placing import place
-for number in range({count}):
-    customer = User.objects.create_user(f"customer-{{number}}", f"customer-{{number}}@example.com")
-    place(customer, [{{"name": "Widget", "quantity": 1, "unit_price": Decimal("4.99")}}])
+with transaction.atomic():
+    for number in range({count}):
+        customer = User.objects.create_user(f"customer-{{number}}", f"customer-{{number}}@example.com")
+        place(customer, [{{"name": "Widget", "quantity": 1, "unit_price": Decimal("4.99")}}])
 """
 
 
 @dataclass(frozen=True)
 class Run:
-    """What one run came to: mails a second, and the share of calls that were refused."""
+    """What one run came to: mails a second, the share of calls that were refused, and what else the machine did."""
 
     per_second: float
     refused: float
+    load: stage.Load
 
 
 def main() -> None:
     """Run every row and print the table."""
-    print(f"{'row':<44}{'mails/s':>9}{'of limit':>10}{'429s':>8}")
-    for limit, orders in ((50, 1000), (200, 2000)):
-        run = worker(orders, limit=limit)
-        print(f"{f'limit {limit}/s, {orders} orders':<44}{run.per_second:>9.1f}{run.per_second / limit:>10.1%}{run.refused:>8.2%}")
-    ratios = []
-    for repeat in range(1, REPEATS + 1):
-        ours, bare = worker(1500, limit=0), bare_sender(1500)
-        ratios.append(ours.per_second / bare)
-        print(f"{f'no limit, 1500 orders, repeat {repeat}':<44}{ours.per_second:>9.1f}{ratios[-1]:>10.1%} of a bare sender ({bare:.0f}/s)")
-    print(f"{'no limit: median ratio to the bare sender':<53}{statistics.median(ratios):>10.1%}")
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--repeats", type=int, default=5)
+    repeats = parser.parse_args().repeats
+    with stage.provider() as brevo:
+        for limit, orders in LIMITED:
+            run = worker(brevo, orders, limit=limit)
+            share = f"{run.per_second:.1f}/s, {run.per_second / limit:.1%} of the limit, {run.refused:.2%} answered 429"
+            print(f"limit {limit}/s, {orders} orders: {share}; {run.load}", flush=True)
+        ratios = []
+        for repeat in range(1, repeats + 1):
+            ours, bare = worker(brevo, UNLIMITED, limit=0), bare_sender(brevo, UNLIMITED)
+            ratios.append(ours.per_second / bare.per_second)
+            told = f"{ours.per_second:.0f}/s is {ratios[-1]:.1%} of a bare sender's {bare.per_second:.0f}/s"
+            print(f"no limit, {UNLIMITED} orders, repeat {repeat}: {told}; {ours.load} | {bare.load}", flush=True)
+        print(f"no limit: median {statistics.median(ratios):.1%}, from {min(ratios):.1%} to {max(ratios):.1%}")
 
 
-def worker(orders: int, *, limit: int) -> Run:
+def worker(brevo: stage.Provider, orders: int, *, limit: int) -> Run:
     """Store orders, start a worker, and watch the twin until every mail is there."""
-    with tempfile.TemporaryDirectory() as folder, twin(limit) as brevo:
-        environment = environment_for(Path(folder), brevo)
-        manage(environment, "migrate", "-v0")
-        manage(environment, "shell", "-v0", "-c", STORE.format(count=orders))
-        process = subprocess.Popen([sys.executable, "manage.py", "worker"], cwd=ROOT, env=environment, stderr=subprocess.DEVNULL)
-        try:
-            wait_for(lambda: len(brevo.mails) >= orders, f"{orders} mails", seconds=300)
-        finally:
-            process.terminate()
-            process.wait()
-        keys = [mail.key for mail in brevo.mails]
-        assert (len(keys), len(set(keys))) == (orders, orders), "a mail is missing or doubled"
-        return Run(rate_of([mail.at for mail in brevo.mails]), refused_share(brevo))
+    with tempfile.TemporaryDirectory() as folder:
+        environment = stage.environment(Path(folder), **brevo.environment)
+        stage.manage(environment, "migrate", "-v0")
+        stage.run(environment, STORE.format(count=orders))
+        brevo.set(latency_ms=LATENCY_MS, per_second=limit)
+        with stage.measured() as load:
+            process = stage.start(environment, "manage.py", "worker")
+            try:
+                wait_for(lambda: brevo.count() >= orders, f"{orders} mails", seconds=600)
+            finally:
+                stage.end(process)
+    return Run(rate_of(brevo, orders), refused_share(brevo), load)
 
 
-def bare_sender(mails: int) -> float:
+def bare_sender(brevo: stage.Provider, mails: int) -> Run:
     """Mails a second of fifty threads that do nothing but post."""
+    url, key = brevo.environment["SENDINBLUE_API_URL"], brevo.environment["SENDINBLUE_API_KEY"]
     body = {"sender": {"email": "shop@example.com"}, "to": [{"email": "a@example.com"}], "subject": "s", "textContent": "x" * 3000}
-    with twin(0) as brevo:
-        of_thread = threading.local()
+    of_thread = threading.local()
 
-        def post(_number: int) -> None:
-            session = of_thread.__dict__.setdefault("session", requests.Session())
-            session.post(f"{brevo.url}/smtp/email", json=body, headers={"api-key": brevo.api_key}, timeout=30).raise_for_status()
+    def post(_number: int) -> None:
+        session = of_thread.__dict__.setdefault("session", requests.Session())
+        session.post(f"{url}/smtp/email", json=body, headers={"api-key": key}, timeout=30).raise_for_status()
 
-        with ThreadPoolExecutor(THREADS) as pool:
-            list(pool.map(post, range(mails)))
-        return rate_of([mail.at for mail in brevo.mails])
-
-
-@contextmanager
-def twin(limit: int) -> Iterator[BrevoTwin]:
-    """Sendinblue's twin with a limit (0: none) and a provider's latency."""
-    with BrevoTwin() as brevo:
-        brevo.dials.rate_per_second = limit
-        brevo.faults.set("brevo.send_mail", {"fault": "latency", "ms": LATENCY_MS})
-        yield brevo
+    brevo.set(latency_ms=LATENCY_MS)
+    with stage.measured() as load, ThreadPoolExecutor(THREADS) as pool:
+        list(pool.map(post, range(mails)))
+    return Run(rate_of(brevo, mails, has_keys=False), refused_share(brevo), load)
 
 
-def environment_for(folder: Path, brevo: BrevoTwin) -> dict[str, str]:
-    """A product of its own, whose mails go to the twin."""
-    ours = {"ENV_FILE": os.devnull, "DATABASE_URL": f"sqlite:///{folder / 'db.sqlite3'}", "SECRET_KEY": "k" * 50, "LOG_LEVEL": "ERROR"}
-    sendinblue = {"SENDINBLUE_API_KEY": brevo.api_key, "SENDINBLUE_API_URL": brevo.url, "SENDINBLUE_FROM_EMAIL": "shop@example.com"}
-    return {name: value for name, value in os.environ.items() if not name.startswith(("NEXMO", "VONAGE", "REDIS"))} | ours | sendinblue
-
-
-def manage(environment: dict[str, str], *command: str) -> None:
-    """One command of the product."""
-    subprocess.run([sys.executable, "manage.py", *command], cwd=ROOT, env=environment, check=True, capture_output=True)
-
-
-def rate_of(moments: list[float]) -> float:
-    """Mails a second between the first and the last."""
+def rate_of(brevo: stage.Provider, mails: int, *, has_keys: bool = True) -> float:
+    """Mails a second between the first and the last. Raises AssertionError where one is missing or doubled."""
+    taken = brevo.ask("mails")
+    keys = len({mail["key"] for mail in taken}) if has_keys else mails
+    assert (len(taken), keys) == (mails, mails), "a mail is missing or doubled"
+    moments = [mail["at"] for mail in taken]
     return (len(moments) - 1) / max(max(moments) - min(moments), 1e-6)
 
 
-def refused_share(brevo: BrevoTwin) -> float:
+def refused_share(brevo: stage.Provider) -> float:
     """The share of calls to send that were answered 429."""
-    statuses = [entry.status for entry in brevo.log.entries("brevo.send_mail")]
-    return statuses.count(429) / max(1, len(statuses))
+    made = brevo.ask("state")
+    return 1 - made["mails"] / max(1, made["requests"]["brevo.send_mail"])
 
 
 if __name__ == "__main__":
