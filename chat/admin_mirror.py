@@ -124,7 +124,7 @@ class OutboxAdmin(WorkersOwn, admin.ModelAdmin[OutboxRow]):
 class MirroredEventAdmin(OutboxAdmin):
     """Each event's copy, and how far it got."""
 
-    list_display = ("pk", "conversation", "event", "state_words", "attempts", "next_attempt_at", "last_error")
+    list_display = ("pk", "conversation", "event", "state_words", "attempts", "next_attempt_at", "error_in_words")
     list_select_related = ("event", "conversation")
     search_fields = ("conversation__public_id__exact", "error_code", "last_error")
     search_help_text = _("Conversation id, or words of an error")
@@ -135,6 +135,6 @@ class WebhookReceiptAdmin(OutboxAdmin):
     """What Vonage's webhooks told us. The payload is not shown: what is worth keeping of it is in the conversation."""
 
     exclude = ("payload",)
-    list_display = ("pk", "type", "provider_conversation_id", "provider_event_id", "state_words", "attempts", "last_error")
+    list_display = ("pk", "type", "provider_conversation_id", "provider_event_id", "state_words", "attempts", "error_in_words")
     search_fields = ("provider_conversation_id__exact", "provider_event_id__exact", "error_code")
     search_help_text = _("Vonage's conversation id or event id")

@@ -17,6 +17,7 @@ from chat import backends, conversations, mirror, outbox
 from chat.backends import names
 from chat.models import Conversation, Event, Member, MirroredEvent, UsedToken, WebhookReceipt
 from chat.outbox import BackendError, State, Work
+from chat.sentences import said
 
 JSON = dict[str, Any]
 # A webhook can be faster than the reply to our own call that made the conversation or the member; after these it is a stranger's.
@@ -63,7 +64,7 @@ def fold(receipt: WebhookReceipt) -> Work:
         if conversation:
             # Its sender's browser may bring the same message through our own door at this moment: one after the other.
             Conversation.objects.select_for_update().get(pk=conversation.pk)
-        reason = _settle(conversation, receipt) if conversation else "The conversation is none of ours."
+        reason = _settle(conversation, receipt) if conversation else said("The conversation is none of ours.")
         if reason:
             receipt.cancel(reason)
         WebhookReceipt.objects.filter(pk=receipt.pk).update(payload={})
@@ -75,9 +76,9 @@ def _settle(conversation: Conversation, receipt: WebhookReceipt) -> str:
         return ""
     text = _body(receipt).get("text")
     if receipt.type not in MESSAGES:
-        return "Only messages are taken from outside."
+        return said("Only messages are taken from outside.")
     if not isinstance(text, str) or not text.strip():
-        return "A message without text."
+        return said("A message without text.")
     sender = _sender(conversation, receipt)
     if sender is None:
         is_permanent = receipt.attempts >= ATTEMPTS_TO_BE_KNOWN

@@ -7,10 +7,10 @@ from typing import Any
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives, get_connection
 from django.utils.encoding import punycode
-from django.utils.translation import gettext as _
 
 from accounts.models import User
 from chat.outbox import BackendError
+from chat.sentences import said
 
 
 class Mail(EmailMultiAlternatives):
@@ -43,7 +43,7 @@ def recipient(customer: User) -> str:
     if settings.SENDINBLUE_TO_EMAIL:
         return formataddr((settings.SENDINBLUE_TO_NAME, settings.SENDINBLUE_TO_EMAIL))
     if not customer.email:
-        told = _("%(name)s has no mail address. Add one to the customer, then press “Resend”.") % {"name": customer.display_name}
+        told = said("%(name)s has no mail address. Add one to the customer, then press “Resend”.", name=customer.display_name)
         raise BackendError(told, code="no_address", permanent=True)
     # A line break in a name that came past the forms would end the header.
     return formataddr((" ".join(customer.display_name.split()), _in_ascii(customer.email)))
@@ -56,8 +56,6 @@ def _in_ascii(address: str) -> str:
     """
     local, _at, domain = address.rpartition("@")
     if not local.isascii():
-        told = _("The mail address %(address)s has letters that mail servers refuse. Correct it, then press “Resend”.") % {
-            "address": address
-        }
+        told = said("The mail address %(address)s has letters that mail servers refuse. Correct it, then press “Resend”.", address=address)
         raise BackendError(told, code="bad_address", permanent=True)
     return f"{local}@{punycode(domain)}"

@@ -21,6 +21,7 @@ from chat.backends import names
 from chat.backends.base import AlreadyThereError, Copy, Mirror, NotThereError, Page, RefusedForGoodError
 from chat.models import Conversation, Event, EventKind, Member, MirroredEvent, MirrorRefusal
 from chat.outbox import BackendError, Call, State, Work
+from chat.sentences import said
 from chat.wakes import wake
 
 vonage = partial(Call, provider="vonage")
@@ -159,7 +160,7 @@ class _Copying:
         """What must be there, because the provider said so. Raises where it is not: another attempt may see it."""
         found = yield from self._search(look)
         if found is None:
-            raise BackendError(f"{refused} But it can't be found.", code=refused.code)
+            raise BackendError(said("%(refused)s But it can't be found.", refused=refused), code=refused.code)
         return found
 
     def _search(self, look: Callable[[str | None], Page]) -> Generator[Call, Any, str | None]:
@@ -177,7 +178,7 @@ class _Copying:
                 type(thing)._base_manager.filter(pk=thing.pk).update(provider_id=provider_id)
                 self.row.stamp()
         except IntegrityError:
-            raise BackendError(f"Vonage gave {provider_id} to two of ours.", code="id_given_twice", permanent=True) from None
+            raise BackendError(said("Vonage gave %(id)s to two of ours.", id=provider_id), code="id_given_twice", permanent=True) from None
         thing.provider_id = provider_id
 
 

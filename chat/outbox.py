@@ -19,13 +19,14 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar, Self, TypeVar
 
 from django.conf import settings
+from django.contrib import admin
 from django.db import connection, models, transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django_guid import get_guid
 
-from chat import backoff
+from chat import backoff, sentences
 from chat.wakes import wake
 
 LONGEST_ERROR = 2000
@@ -139,6 +140,11 @@ class OutboxRow(models.Model):
             return
         ended = {"state": State.DONE, "finished_at": clock(), "lease_token": None}
         self._write(**ended, last_error="", error_code="", is_unknown=False, **fields)
+
+    @admin.display(description=_("last error"), ordering="last_error")
+    def error_in_words(self) -> str:
+        """What went wrong last, in the active language."""
+        return sentences.in_words(self.last_error)
 
     def cancel(self, reason: str) -> None:
         """Nothing is to be done any more. The rule returns right after this."""

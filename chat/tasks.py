@@ -16,6 +16,7 @@ from django_guid import set_guid
 
 from chat import metrics, outbox
 from chat.outbox import BackendError, Call, LeaseLostError, OutboxRow, Work
+from chat.sentences import said
 
 logger = logging.getLogger(__name__)
 
@@ -63,7 +64,7 @@ class Task:
             raise
         except Exception as bug:
             logger.exception("%s met a fault of ours", self)
-            self._close(BackendError(f"A fault of ours: {type(bug).__name__}. We keep trying.", code="internal"))
+            self._close(BackendError(said("A fault of ours: %(kind)s. We keep trying.", kind=type(bug).__name__), code="internal"))
         return None
 
     def _send(self, outcome: Outcome) -> Any:

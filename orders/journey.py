@@ -143,7 +143,7 @@ class Told:
         """What went wrong last and what helps, in a sentence; empty once all is well."""
         if self.condition is Condition.RETURNED:
             return _("Check the customer's mail address, then press “Resend”.")
-        return self.row.last_error if self.row and self.row.state != State.DONE else ""
+        return self.row.error_in_words() if self.row and self.row.state != State.DONE else ""
 
 
 def told(order: Order) -> list[Told]:
@@ -205,7 +205,7 @@ def _stamps(row: OrderConfirmation | None) -> list[datetime | None]:
 def _reason(row: OrderConfirmation) -> str:
     """The error in a few words; a provider's sentence is cut."""
     known = {"no_address": _("no mail address")}
-    words = known.get(row.error_code, row.last_error.rstrip("."))
+    words = known.get(row.error_code, row.error_in_words().rstrip(".。"))
     return words if len(words) <= LONGEST_REASON else words[: LONGEST_REASON - 1] + "…"
 
 

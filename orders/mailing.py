@@ -17,6 +17,7 @@ from django.utils import timezone
 from chat import mails
 from chat.mails import Mail
 from chat.outbox import BackendError, Call, Work
+from chat.sentences import said
 from orders import deliveries
 from orders.models import OrderConfirmation
 
@@ -72,7 +73,11 @@ def _ask(confirmation: OrderConfirmation, write: Write, *, since: datetime) -> G
         # Nobody can tell, so a person looks and decides; their pressing the button is the decision to send.
         confirmation.stamp(mail_tried_at=None)
         raise BackendError(
-            f"It is unknown whether the mail left. {refused} Look into Sendinblue's log of transactional mails; “Resend” sends it again.",
+            said(
+                "It is unknown whether the mail left. %(refused)s "
+                "Look into Sendinblue's log of transactional mails; “Resend” sends it again.",
+                refused=refused,
+            ),
             code="outcome_unknown",
             permanent=True,
             unknown=True,

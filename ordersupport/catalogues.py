@@ -16,6 +16,8 @@ from babel.messages.pofile import read_po, write_po
 from django.conf import settings
 from django.utils.translation import templatize, to_locale
 
+from chat.sentences import CONTEXT
+
 APPS = ("accounts", "chat", "orders", "ordersupport")
 # What a name of Django's takes: (message), (one, many), or a context ("c") first.
 FUNCTIONS: dict[str, tuple[int | tuple[int, str], ...] | None] = {
@@ -24,6 +26,8 @@ FUNCTIONS: dict[str, tuple[int | tuple[int, str], ...] | None] = {
     **dict.fromkeys(("pgettext", "pgettext_lazy"), ((1, "c"), 2)),
     **dict.fromkeys(("npgettext", "npgettext_lazy"), ((1, "c"), 2, 3)),
 }
+# Sentences that are stored in English and worded at display (chat/sentences.py).
+STORED: dict[str, tuple[int | tuple[int, str], ...] | None] = dict.fromkeys(("said", "BackendError", "TooEarlyError", "cancel"))
 PLACEHOLDER = re.compile(r"%\(\w+\)[a-z]|%[a-z]|\{\w*\}")
 Texts = dict[tuple[str, str], Message]
 
@@ -118,9 +122,11 @@ def found(app: str) -> Texts:
         if file.suffix != ".py":
             # In brackets, because what Django makes of a template has any indentation.
             source = b"(" + templatize(source.decode(), origin=str(file)).encode() + b"\n)"
-        rows = extract("python", BytesIO(source), FUNCTIONS, comment_tags=("Translators:",))
-        for line, text, comments, context in rows:
-            catalogue.add(text, locations=[(file.relative_to(root).as_posix(), line)], auto_comments=comments, context=context)
+        place = file.relative_to(root).as_posix()
+        for line, text, comments, context in extract("python", BytesIO(source), FUNCTIONS, comment_tags=("Translators:",)):
+            catalogue.add(text, locations=[(place, line)], auto_comments=comments, context=context)
+        for line, text, comments, _none in extract("python", BytesIO(source), STORED):
+            catalogue.add(text, locations=[(place, line)], auto_comments=comments, context=CONTEXT)
     return texts_of(catalogue)
 
 

@@ -7,6 +7,7 @@ from collections import deque
 
 from chat.backends.pace import FIRST_PER_SECOND, Pace
 from chat.outbox import BackendError, TooEarlyError
+from chat.sentences import said
 
 FAILURES_IN_A_ROW = 10
 PAUSE_SECONDS = 10.0
@@ -70,12 +71,16 @@ class Circuit:
             wait = self._closed_until - now
             # A longer wait than we ever set means that the clock was set back.
             if LONGEST_SLEEP_SECONDS < wait <= LONGEST_PAUSE_SECONDS:
-                raise BackendError(f"{self._name} does not answer well; we ask again in a moment.", code="circuit_open", retry_after=wait)
+                raise BackendError(
+                    said("%(provider)s does not answer well; we ask again in a moment.", provider=self._name),
+                    code="circuit_open",
+                    retry_after=wait,
+                )
             if self._failures >= FAILURES_IN_A_ROW:
                 self._closed_until = now + PAUSE_SECONDS
         turn = max(wait if 0 < wait <= LONGEST_SLEEP_SECONDS else 0.0, self.pace.reserve(longest=LONGEST_SLEEP_SECONDS))
         if turn > LONGEST_SLEEP_SECONDS:
-            told = f"{self._name} takes no more at a time; this one waits its turn."
+            told = said("%(provider)s takes no more at a time; this one waits its turn.", provider=self._name)
             raise TooEarlyError(told, code="paced", retry_after=turn + self._queue_seconds(now))
         return turn
 

@@ -15,6 +15,7 @@ from chat.backends import vonage_client
 from chat.backends.phones import CallPlan, Phones, Placed
 from chat.outbox import BackendError
 from chat.phones.models import Side
+from chat.sentences import said
 
 JSON = dict[str, Any]
 
@@ -109,14 +110,14 @@ def _by_sms(to: str, text: str, name: str) -> str:
 def _refused(status: str, words: str) -> BackendError:
     message = f"Vonage's SMS API: status {status} {words[:200]}".rstrip() + "."
     if status == WRONG_ACCOUNT:
-        return BackendError(f"{message} Check NEXMO_API_KEY and NEXMO_API_SECRET.", code="sms:4")
+        return BackendError(said("%(refusal)s Check NEXMO_API_KEY and NEXMO_API_SECRET.", refusal=message), code="sms:4")
     return BackendError(message, code=f"sms:{status}"[:20], permanent=status not in PASSING)
 
 
 def _told(reply: JSON, name: str) -> str:
     value = reply.get(name)
     if not isinstance(value, str) or not value or len(value) > 100:
-        raise BackendError(f"Vonage: a reply without {name}.", code="unreadable_reply", unknown=True)
+        raise BackendError(said("Vonage: a reply without %(field)s.", field=name), code="unreadable_reply", unknown=True)
     return value
 
 

@@ -14,6 +14,7 @@ from chat.backends import vonage_errors
 from chat.backends.circuit import Circuit
 from chat.backends.vonage_tokens import KeyFileError, server_token
 from chat.outbox import BackendError
+from chat.sentences import said
 
 if TYPE_CHECKING:
     from chat.backends.vonage_http import Http, Reply
@@ -44,7 +45,7 @@ def call(method: str, path: str, params: dict[str, Any] | None = None) -> dict[s
     if reply.status == 204:
         return {}
     if not isinstance(reply.document, dict):
-        raise BackendError(f"Vonage: {reply.status}, but the reply can't be read.", code="unreadable_reply", unknown=True)
+        raise _unreadable(reply)
     return reply.document
 
 
@@ -63,7 +64,7 @@ def post_form(path: str, form: dict[str, Any]) -> dict[str, Any]:
     if not 200 <= reply.status < 300:
         raise vonage_errors.error_of(reply.status, reply.headers, reply.document)
     if not isinstance(reply.document, dict):
-        raise BackendError(f"Vonage: {reply.status}, but the reply can't be read.", code="unreadable_reply", unknown=True)
+        raise _unreadable(reply)
     return reply.document
 
 
@@ -113,7 +114,12 @@ def _token() -> str:
     try:
         return server_token.get()
     except KeyFileError as error:
-        raise BackendError(f"Vonage's private key can't be used. {error}", code="key_file") from None
+        raise BackendError(said("Vonage's private key can't be used. %(error)s", error=error), code="key_file") from None
+
+
+def _unreadable(reply: "Reply") -> BackendError:
+    sentence = said("Vonage: %(status)s, but the reply can't be read.", status=reply.status)
+    return BackendError(sentence, code="unreadable_reply", unknown=True)
 
 
 def _tell(door: Circuit, reply: "Reply") -> None:
@@ -129,12 +135,12 @@ def _lost(error: requests.RequestException, host: str) -> BackendError:
     """No whole reply came. Unless there was no connection at all, nobody knows whether the work was done."""
     kind = type(error).__name__
     if isinstance(error, requests.exceptions.SSLError):
-        return BackendError(f"Vonage: the certificate of {host} is not trusted, or TLS failed.", code="tls", unknown=True)
+        return BackendError(said("Vonage: the certificate of %(host)s is not trusted, or TLS failed.", host=host), code="tls", unknown=True)
     # Even with no retries allowed, requests wraps what a GET met into "too many retries".
     cause = error.args[0] if error.args else None
     reason = getattr(cause, "reason", cause)
     if isinstance(error, requests.ConnectTimeout) or isinstance(reason, NewConnectionError):
-        return BackendError(f"Vonage: {host} can't be reached.", code="unreachable")
+        return BackendError(said("Vonage: %(host)s can't be reached.", host=host), code="unreachable")
     if isinstance(error, requests.Timeout) or isinstance(reason, ReadTimeoutError):
-        return BackendError(f"Vonage: no reply within {TIMEOUT_SECONDS} s.", code="timeout", unknown=True)
-    return BackendError(f"Vonage: the connection broke ({kind}).", code="connection_lost", unknown=True)
+        return BackendError(said("Vonage: no reply within %(seconds)s s.", seconds=TIMEOUT_SECONDS), code="timeout", unknown=True)
+    return BackendError(said("Vonage: the connection broke (%(kind)s).", kind=kind), code="connection_lost", unknown=True)

@@ -11,6 +11,7 @@ from typing import Any
 
 from chat.backends.base import AlreadyThereError, NotThereError, RefusedForGoodError
 from chat.outbox import BackendError, TooEarlyError
+from chat.sentences import said
 
 LONGEST_WAIT_SECONDS = 900.0
 LONGEST_DETAIL = 300
@@ -69,7 +70,7 @@ def error_of(status: int, headers: Mapping[str, str], document: Any) -> BackendE
     code = code or f"http:{status}"
     if is_bad_token(status, document):
         # Temporary: whoever set a wrong key will set the right one, and nothing may be lost until then.
-        return BackendError(f"{message} Check NEXMO_APPLICATION_ID and its private key.", code=code)
+        return BackendError(said("%(refusal)s Check NEXMO_APPLICATION_ID and its private key.", refusal=message), code=code)
     if is_too_many(status, document):
         return TooEarlyError(message, code=code, retry_after=retry_after(headers))
     if code in REFUSED or status in REFUSED_STATUSES or _refuses_the_type(document):

@@ -110,7 +110,7 @@ class AccessLinkAdmin(WorkersOwn, admin.ModelAdmin[AccessLink]):
 class MailedLinkAdmin(OutboxAdmin):
     """Links that went out by a mail of their own."""
 
-    list_display = ("pk", "link", "state_words", "attempts", "last_error", "created_at")
+    list_display = ("pk", "link", "state_words", "attempts", "error_in_words", "created_at")
     list_select_related = ("link",)
     search_fields = ("link__subject__exact", "error_code")
     search_help_text = _("Order number, or the code of an error")
@@ -129,7 +129,7 @@ class MailedCodeAdmin(Untouched):
     """Codes for new devices. The digits are stored nowhere."""
 
     exclude = ("nonce",)
-    list_display = ("pk", "device", "tries", "expires_at", "used_at", "state_words", "last_error")
+    list_display = ("pk", "device", "tries", "expires_at", "used_at", "state_words", "error_in_words")
     search_fields = ("error_code",)
     search_help_text = _("The code of an error")
 
@@ -139,7 +139,7 @@ class LinkRequestAdmin(Untouched):
     """Who asked for a link is not shown, and not kept once the worker has looked."""
 
     fields = ("state", "attempts", "created_at", "finished_at")
-    list_display = ("pk", "state_words", "attempts", "last_error", "created_at")
+    list_display = ("pk", "state_words", "attempts", "error_in_words", "created_at")
     search_fields = ("error_code",)
     search_help_text = _("The code of an error")
 

@@ -11,7 +11,7 @@ from chat.phones.models import CallReport, Notice, PhoneCall
 class NoticeAdmin(OutboxAdmin):
     """Texts to agents. One whose outcome is unknown is sent again only by a person."""
 
-    list_display = ("pk", "conversation", "agent", "state_words", "delivery", "attempts", "last_error", "created_at")
+    list_display = ("pk", "conversation", "agent", "state_words", "delivery", "attempts", "error_in_words", "created_at")
     list_select_related = ("conversation", "agent")
     search_fields = ("conversation__public_id__exact", "agent__username", "error_code")
     search_help_text = _("Conversation id, agent, or the code of an error")
@@ -29,7 +29,17 @@ class Untouched(OutboxAdmin):
 class PhoneCallAdmin(Untouched):
     """Calls that customers asked for."""
 
-    list_display = ("public_id", "conversation", "agent", "progress", "side", "talked_seconds", "state_words", "last_error", "created_at")
+    list_display = (
+        "public_id",
+        "conversation",
+        "agent",
+        "progress",
+        "side",
+        "talked_seconds",
+        "state_words",
+        "error_in_words",
+        "created_at",
+    )
     list_select_related = ("conversation", "agent")
     search_fields = ("public_id__exact", "conversation__public_id__exact", "number__exact", "error_code")
     search_help_text = _("Call id, conversation id or number (digits only)")
@@ -39,7 +49,7 @@ class PhoneCallAdmin(Untouched):
 class CallReportAdmin(Untouched):
     """What Vonage told of each phone."""
 
-    list_display = ("pk", "call", "side", "status", "seconds", "state_words", "last_error", "created_at")
+    list_display = ("pk", "call", "side", "status", "seconds", "state_words", "error_in_words", "created_at")
     list_select_related = ("call",)
     search_fields = ("call__public_id__exact", "leg_id__exact", "provider_conversation_id__exact")
     search_help_text = _("Call id, or Vonage's id of a leg or its conversation")

@@ -24,6 +24,7 @@ from chat.outbox import BackendError, Call, Work
 from chat.phones import numbers, story, waiting
 from chat.phones.models import PhoneCall, Progress, Side
 from chat.phones.story import Stage
+from chat.sentences import said
 
 CALL_EVENT = "custom:call-event"
 MOST_CALLS = 3
@@ -148,7 +149,7 @@ def _next_agent(call: PhoneCall) -> User | None:
         raise BackendError("Every agent on duty is on the phone.", code="agents_busy")
     if not free:
         advance(call, Stage(Progress.BUSY if on_duty else Progress.FAILED, Side.AGENT))
-        call.cancel("Every agent on duty was on the phone." if on_duty else "No agent is on duty any more.")
+        call.cancel(said("Every agent on duty was on the phone.") if on_duty else said("No agent is on duty any more."))
         return None
     answer = waiting.last_answer(call.conversation)
     known = answer.from_member.user_id if answer and answer.from_member else None
@@ -159,9 +160,9 @@ def _next_agent(call: PhoneCall) -> User | None:
 def _wait_to_hear(call: PhoneCall, placing_at: datetime) -> None:
     """An attempt's outcome is open: whether the call was placed, only a webhook can tell."""
     if timezone.now() - placing_at < HEARD_WITHIN:
-        message = "It is unknown whether the call was placed; a webhook will tell."
+        message = said("It is unknown whether the call was placed; a webhook will tell.")
         raise BackendError(message, code="waits_for_news", unknown=True, retry_after=5)
-    _fail(call, "It is unknown whether the call was placed, and no webhook told of it.", code="outcome_unknown", unknown=True)
+    _fail(call, said("It is unknown whether the call was placed, and no webhook told of it."), code="outcome_unknown", unknown=True)
 
 
 def _watch(call: PhoneCall) -> None:
@@ -173,7 +174,8 @@ def _watch(call: PhoneCall) -> None:
     if call.progress == Progress.RINGING:
         advance(call, Stage(Progress.TIMEOUT, Side(call.side)))
     else:
-        _fail(call, "No webhook told how the call went on. Check PUBLIC_URL and the application's voice webhooks.", code="no_news")
+        reason = said("No webhook told how the call went on. Check PUBLIC_URL and the application's voice webhooks.")
+        _fail(call, reason, code="no_news")
 
 
 def _fail(call: PhoneCall, reason: str, *, code: str, unknown: bool = False) -> NoReturn:

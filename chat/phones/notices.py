@@ -21,6 +21,7 @@ from chat.models import Event
 from chat.outbox import BackendError, Call, State, Work
 from chat.phones import numbers, waiting
 from chat.phones.models import Notice
+from chat.sentences import said
 
 
 @outbox.works_on(Notice)
@@ -29,7 +30,7 @@ def run(notice: Notice) -> Work:
     if notice.provider_id:
         return  # Vonage's webhook was faster than the reply
     sender, answer = backends.phones(), waiting.last_answer(notice.conversation)
-    reason = _why_not(notice, answer) if sender.can_text else "Texts are not configured any more."
+    reason = _why_not(notice, answer) if sender.can_text else said("Texts are not configured any more.")
     if reason:
         notice.cancel(reason)
         return
@@ -75,9 +76,9 @@ def note_delivery(name: str, message_id: str, status: str) -> bool:
 
 def _why_not(notice: Notice, answer: Event | None) -> str:
     if answer and answer.sequence > notice.episode:
-        return "Somebody has answered."
+        return said("Somebody has answered.")
     if notice.agent.pk not in {agent.pk for agent in numbers.on_duty()}:
-        return "The agent is not on duty any more."
+        return said("The agent is not on duty any more.")
     return ""
 
 

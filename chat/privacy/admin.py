@@ -12,6 +12,6 @@ class DeletionAdmin(OutboxAdmin):
     """The identifier is not shown: it may be the address of somebody whom we have forgotten."""
 
     exclude = ("identifier",)
-    list_display = ("pk", "what", "about", "state_words", "attempts", "next_attempt_at", "last_error")
+    list_display = ("pk", "what", "about", "state_words", "attempts", "next_attempt_at", "error_in_words")
     search_fields = ("about__exact", "error_code")
     search_help_text = _("Id of the erased customer, or the code of an error")

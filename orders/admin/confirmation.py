@@ -21,7 +21,7 @@ from orders.models import OrderConfirmation
 class OrderConfirmationAdmin(admin.ModelAdmin[OrderConfirmation]):
     """Read-only: rows are written by orders and worked on by the worker."""
 
-    list_display = ("order_link", "version", "state_words", "attempts", "next_attempt", "last_error", "delivery")
+    list_display = ("order_link", "version", "state_words", "attempts", "next_attempt", "error_in_words", "delivery")
     list_display_links = ("version",)
     list_filter = (StateFilter, "delivery", "created_at")
     list_select_related = ("order",)

@@ -21,6 +21,7 @@ from urllib3 import exceptions as broken
 
 from chat.backends.circuit import Circuit
 from chat.outbox import BackendError, TooEarlyError
+from chat.sentences import said
 
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 20.0
@@ -28,12 +29,14 @@ LONGEST_WAIT_SECONDS = 3600.0
 # What one act of an operator mends for all mails at once is no fault of any one mail: those wait, and nobody has to press a button
 # for each of them. By Sendinblue's code, or by status where the code is another one.
 OPERATORS_CASES: dict[str | int, str] = {
-    "unauthorized": "Sendinblue does not accept the key. Put a valid API key into SENDINBLUE_API_KEY and restart.",
-    "not_enough_credits": "The Sendinblue account has no credits left. Buy some, or wait for the next day's.",
-    "account_under_validation": "Sendinblue has not activated this account for sending yet. Ask its support to.",
-    "permission_denied": "Sendinblue does not let this account or key send mails. Check the account's state and the key's rights.",
-    "document_not_found": "Sendinblue does not know the template or the address. Check SENDINBLUE_TEMPLATE_ID and SENDINBLUE_API_URL.",
-    "method_not_allowed": "What answers is not Sendinblue's API. Check SENDINBLUE_API_URL.",
+    "unauthorized": said("Sendinblue does not accept the key. Put a valid API key into SENDINBLUE_API_KEY and restart."),
+    "not_enough_credits": said("The Sendinblue account has no credits left. Buy some, or wait for the next day's."),
+    "account_under_validation": said("Sendinblue has not activated this account for sending yet. Ask its support to."),
+    "permission_denied": said("Sendinblue does not let this account or key send mails. Check the account's state and the key's rights."),
+    "document_not_found": said(
+        "Sendinblue does not know the template or the address. Check SENDINBLUE_TEMPLATE_ID and SENDINBLUE_API_URL."
+    ),
+    "method_not_allowed": said("What answers is not Sendinblue's API. Check SENDINBLUE_API_URL."),
 }
 OPERATORS_CASES |= {
     401: OPERATORS_CASES["unauthorized"],
@@ -98,20 +101,21 @@ def refusal(status: int, body: Any, headers: Mapping[str, str]) -> BackendError:
     told = body if isinstance(body, dict) else {}
     code = str(told.get("code", ""))
     code = code if re.fullmatch(r"[\w.-]{1,60}", code) else f"http_{status}"
-    said = f" (It says: {str(told['message'])[:300]})" if told.get("message") else ""
+    words = said(" (It says: %(words)s)", words=str(told["message"])[:300]) if told.get("message") else ""
     wait = _wait(headers)
     if status >= 500:
-        sentence = f"Sendinblue failed with {status}; it may have done the work all the same.{said}"
+        sentence = said("Sendinblue failed with %(status)s; it may have done the work all the same.%(words)s", status=status, words=words)
         return BackendError(sentence, code=code, unknown=True, retry_after=wait)
     if status == 429:
-        return TooEarlyError(f"Sendinblue asks us to slow down.{said}", code=code, retry_after=wait)
+        return TooEarlyError(said("Sendinblue asks us to slow down.%(words)s", words=words), code=code, retry_after=wait)
     if 300 <= status < 400:
         return BackendError("SENDINBLUE_API_URL answers with a redirect, which is not followed. Write the address it points to.", code=code)
     if operators := OPERATORS_CASES.get(code) or OPERATORS_CASES.get(status):
-        return BackendError(f"{operators} Until then mails wait.{said}", code=code)
+        return BackendError(said("%(case)s Until then mails wait.%(words)s", case=operators, words=words), code=code)
     # 408 and 425: the request did not get through whole, or too early; both say that it may be repeated.
     is_permanent = status not in {408, 425}
-    return BackendError(f"Sendinblue refused the request ({status}).{said}", code=code, permanent=is_permanent, retry_after=wait)
+    sentence = said("Sendinblue refused the request (%(status)s).%(words)s", status=status, words=words)
+    return BackendError(sentence, code=code, permanent=is_permanent, retry_after=wait)
 
 
 def _account() -> tuple[str, ...]:
@@ -173,7 +177,7 @@ def _network_failure(error: broken.HTTPError) -> BackendError:
     if isinstance(error, broken.ConnectTimeoutError | broken.NewConnectionError):
         return BackendError("Sendinblue can't be reached. Check the network and SENDINBLUE_API_URL; we keep trying.", code="unreachable")
     code = "timeout" if isinstance(error, broken.TimeoutError) else "connection_lost"
-    sentence = "The connection to Sendinblue broke before its answer came; it may have done the work all the same."
+    sentence = said("The connection to Sendinblue broke before its answer came; it may have done the work all the same.")
     return BackendError(sentence, code=code, unknown=True)
 
 
@@ -183,9 +187,9 @@ def _tls_failure(error: BaseException | None) -> BackendError:
     is_distrust = isinstance(cause, ssl.SSLCertVerificationError | ssl.CertificateError)
     is_bad_file = isinstance(cause, OSError) and (not isinstance(cause, ssl.SSLError) or cause.reason in BAD_CA_FILE)
     if is_distrust or is_bad_file:
-        sentence = "Sendinblue's certificate is not trusted. Check SENDINBLUE_API_URL and SENDINBLUE_CA_FILE; mails wait."
+        sentence = said("Sendinblue's certificate is not trusted. Check SENDINBLUE_API_URL and SENDINBLUE_CA_FILE; mails wait.")
         return BackendError(sentence, code="tls_not_trusted")
     if isinstance(cause, ssl.SSLError) and cause.reason == "WRONG_VERSION_NUMBER":
         return BackendError("SENDINBLUE_API_URL begins with https, but no TLS is spoken there. Check it; mails wait.", code="no_tls")
-    sentence = "The secured connection to Sendinblue broke; it may have done the work all the same."
+    sentence = said("The secured connection to Sendinblue broke; it may have done the work all the same.")
     return BackendError(sentence, code="connection_lost", unknown=True)
