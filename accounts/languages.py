@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from django.conf import settings
+from django.http import HttpRequest
 from django.utils import timezone, translation
 from django.utils.translation import get_supported_language_variant
 from django.utils.translation.trans_real import parse_accept_lang_header
@@ -21,6 +22,16 @@ def as_read_by(person: User) -> Iterator[None]:
     """Texts, dates and times as this person reads them."""
     with translation.override(person.language), timezone.override(zone_of(person)):
         yield
+
+
+@contextmanager
+def as_expected_by(person: User, request: HttpRequest) -> Iterator[None]:
+    """For a browser that may be this person's and is not known as such yet: in their language, unless that browser chose another one."""
+    if settings.LANGUAGE_COOKIE_NAME in request.COOKIES:
+        yield
+    else:
+        with as_read_by(person):
+            yield
 
 
 def zone_of(person: User) -> zoneinfo.ZoneInfo:

@@ -62,7 +62,6 @@ class LeaseLostError(Exception):
 @dataclass(frozen=True)
 class Call:
     """One call to the outside. A `local` call (the embedded side) stays in the coordinator: it writes to our own database.
-
     `provider`: whose, for the metrics.
     """
 

@@ -171,7 +171,8 @@ def mail_link(request: HttpRequest, username: str, conversation_id: str, order_i
 
 def _landing(request: HttpRequest, link: AccessLink, key: str) -> HttpResponse:
     links.note_fetch(link)
-    return render(request, "chat/entry/landing.html", {"key": key, "number": links.masked(link.subject)})
+    with languages.as_expected_by(link.conversation.customer, request):
+        return render(request, "chat/entry/landing.html", {"key": key, "number": links.masked(link.subject)})
 
 
 def _masked_address(address: str) -> str:

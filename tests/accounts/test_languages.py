@@ -130,3 +130,15 @@ def test_other_customers_get_the_shops_language(client: Client, api_key: str, se
     settings.LANGUAGE_CODE = "zh-hans"
     client.post("/api/customers/", {"username": "chen"}, content_type="application/json", headers={"Authorization": f"Token {api_key}"})
     assert User.objects.get(username="chen").language == "zh-hans"
+
+
+def test_a_links_first_page_is_in_the_customers_language(client: Client, alice: User, place: Callable[..., Order]) -> None:
+    User.objects.filter(pk=alice.pk).update(language="zh-hans")
+    assert '<html lang="zh-hans"' in client.get(link_to(alice, place(alice)), headers={"Accept-Language": "en"}).content.decode()
+
+
+def test_whoever_opens_it_may_choose_another_language_before(client: Client, alice: User, place: Callable[..., Order]) -> None:
+    User.objects.filter(pk=alice.pk).update(language="zh-hans")
+    link = link_to(alice, place(alice))
+    assert client.post("/language/", {"language": "en", "next": link}).headers["Location"] == link
+    assert '<html lang="en"' in client.get(link).content.decode()
