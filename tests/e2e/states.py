@@ -67,6 +67,25 @@ def first_load(scene: Scene) -> Page:
     return scene.page(scene.chat(), java_script_enabled=False)
 
 
+def door(scene: Scene) -> Page:
+    """What the mail's link shows before anything is opened."""
+    page = scene.page()
+    page.goto(scene.chat().link)
+    return page
+
+
+def new_device(scene: Scene) -> Page:
+    """A link that was opened on another device before."""
+    chat = scene.chat()
+    scene.page(chat)
+    page = scene.page()
+    page.goto(chat.link)
+    page.get_by_role("button", name="Open my order").click()
+    page.get_by_role("button", name="Mail me a code").click()
+    expect(page.get_by_role("textbox")).to_be_visible()
+    return page
+
+
 def empty(scene: Scene) -> Page:
     """Nobody has written yet."""
     page = scene.page(scene.chat())
@@ -286,8 +305,9 @@ def forty_lines(scene: Scene) -> Page:
 
 
 STATES: list[Callable[[Scene], Page]] = [
-    first_load, empty, connecting, sending, offline, outcome_unknown, connected_again, seen, typing, not_sent, too_long, unread,
-    new_messages, older_messages, ended, turned_away, order_changed, order_changed_agent, only_this_order, order_open, forty_lines,
+    door, new_device, first_load, empty, connecting, sending, offline, outcome_unknown, connected_again, seen, typing,
+    not_sent, too_long, unread, new_messages, older_messages, ended, turned_away, order_changed, order_changed_agent,
+    only_this_order, order_open, forty_lines,
 ]  # fmt: skip
 
 
