@@ -182,6 +182,11 @@ class _Copying:
         thing.provider_id = provider_id
 
 
+def doubt_uncopied() -> int:
+    """Take every event that is not known as copied for one that may be, as after a backup was put back; how many."""
+    return MirroredEvent.objects.filter(state=State.WAITING).update(may_be_there=True)
+
+
 def note_event_id(event: Event, provider_id: str) -> None:
     """Keep the number that Vonage gave to an event of ours, whoever tells us first: the reply or the webhook."""
     try:

@@ -12,11 +12,12 @@ from functools import partial
 from typing import Any
 
 from django.core.mail import get_connection
+from django.db.models import F
 from django.utils import timezone
 
 from chat import mails
 from chat.mails import Mail
-from chat.outbox import BackendError, Call, Work
+from chat.outbox import BackendError, Call, State, Work
 from chat.sentences import said
 from orders import deliveries
 from orders.models import OrderConfirmation
@@ -51,6 +52,13 @@ def send(confirmation: OrderConfirmation, write: Write, *, tried_at: datetime | 
             confirmation.stamp(mail_tried_at=None)
         raise
     _sent(confirmation, message_id)
+
+
+def doubt_unsent() -> int:
+    """Take every mail that is not known as sent for one that may have left, as after a backup was put back; how many."""
+    unsent = OrderConfirmation.objects.filter(state=State.WAITING, mail_sent_at=None)
+    unsent.filter(mail_tried_at=None).update(mail_tried_at=F("created_at"))
+    return unsent.count()
 
 
 def _hand_over(write: Write) -> str:

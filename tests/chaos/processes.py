@@ -144,7 +144,7 @@ class Twins:
         """End them."""
         self._session.close()
         self._process.terminate()
-        self._process.communicate(timeout=30)
+        self._process.communicate(timeout=PATIENCE_SECONDS)
 
 
 class Inside:
@@ -187,7 +187,7 @@ class Inside:
 
     def end(self) -> None:
         """Close its input, on which it ends."""
-        self._process.communicate(timeout=30)
+        self._process.communicate(timeout=PATIENCE_SECONDS)
 
 
 @contextlib.contextmanager
