@@ -14,19 +14,19 @@ RETRY_AFTER_LONGEST_SECONDS = 86_400.0
 NOT_TRIED = {"circuit_open", "paced", "waits_for_reply"}
 
 
-def delay(attempts: int, *, waited: timedelta, retry_after: float | None, code: str) -> timedelta:
-    """How long a row waits that has waited for so long: at least what the provider asked for."""
-    wait = max(seconds(attempts, waited=waited), min(retry_after or 0.0, RETRY_AFTER_LONGEST_SECONDS))
+def delay(attempts: int, *, waited: timedelta, retry_after: float | None, code: str, is_turn: bool = False) -> timedelta:
+    """How long a row waits that has waited for so long: at least what the provider asked for.
+
+    `is_turn`: it only came too early, so neither its age nor its attempts count, only what it was told.
+    """
+    told = min(retry_after or 0.0, RETRY_AFTER_LONGEST_SECONDS)
+    if is_turn:
+        return timedelta(seconds=(told or FIRST_SECONDS) * random.uniform(1.0, 1.5))  # noqa: S311 - spreads load
+    wait = max(seconds(attempts, waited=waited), told)
     if code in NOT_TRIED:
         # Its attempts don't grow, so its age alone keeps thousands of rows from coming back at one moment.
         wait += random.uniform(0, min(max(waited.total_seconds(), 0.0) / 10, LONGEST_SECONDS))  # noqa: S311 - spreads load
     return timedelta(seconds=wait)
-
-
-def turn(retry_after: float | None) -> timedelta:
-    """How long a row waits that only came too early: as long as it was told, and up to half as long again, with no regard to its age."""
-    told = min(retry_after or FIRST_SECONDS, RETRY_AFTER_LONGEST_SECONDS)
-    return timedelta(seconds=told * random.uniform(1.0, 1.5))  # noqa: S311 - spreads load
 
 
 def seconds(attempts: int, *, waited: timedelta) -> float:

@@ -162,9 +162,8 @@ class OutboxRow(models.Model):
             return
         if error.code in backoff.NOT_TRIED:
             told["attempts"] = max(0, self.attempts - 1)
-        delay = backoff.delay(self.attempts, waited=now - self.created_at, retry_after=error.retry_after, code=error.code)
-        if isinstance(error, TooEarlyError):
-            delay = backoff.turn(error.retry_after)
+        waited, is_turn = now - self.created_at, isinstance(error, TooEarlyError)
+        delay = backoff.delay(self.attempts, waited=waited, retry_after=error.retry_after, code=error.code, is_turn=is_turn)
         self._write(next_attempt_at=now + delay, lease_token=None, **told)
 
     def retry_now(self) -> bool:
