@@ -14,6 +14,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.models import User
+from chat.backends.circuit import FAILURES_IN_A_ROW, Circuit
 from chat.coordinator import Coordinator, drain
 from chat.models import WorkerBeat
 from orders.models import Order, OrderConfirmation
@@ -99,3 +100,13 @@ def test_logs_as_json_are_one_object_a_line(settings: Settings) -> None:
     record.correlation_id = "id"
     line = json.loads(formatter.format(record))
     assert (line["level"], line["logger"], line["message"], line["correlation_id"]) == ("INFO", "orders", "order 1001 told", "id")
+
+
+def test_an_open_circuit_and_a_learned_pace_are_metrics(client: Client, db: None) -> None:
+    door = Circuit("A provider of this test")
+    for _call in range(FAILURES_IN_A_ROW):
+        door.pause(1.0)
+        door.failed()
+    page = client.get("/metrics").content.decode()
+    assert 'ordersupport_circuit_open{provider="A provider of this test"} 1.0' in page
+    assert 'ordersupport_pace_per_second{provider="A provider of this test"} 0.5' in page
