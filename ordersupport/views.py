@@ -98,11 +98,11 @@ def server_error(request: HttpRequest) -> HttpResponse:
     """
     error = sys.exc_info()[1]
     if not isinstance(error, OperationalError | InterfaceError):
-        return _told(request, 500, "internal", "Something broke on our side. It is noted; please try again.")
+        return _told(request, 500, "internal", _("Something broke on our side. It is noted; please try again."))
     is_full = "disk is full" in str(error) or "No space left" in str(error)
     code = "disk_full" if is_full else "database_away"
     logger.error("the database refused a request: %s", "its disk is full" if is_full else type(error).__name__)
-    return _told(request, 503, code, "We can't reach our records at the moment. Nothing is lost; please try again in a few seconds.")
+    return _told(request, 503, code, _("We can't reach our records at the moment. Nothing is lost; please try again in a few seconds."))
 
 
 def _told(request: HttpRequest, status: int, code: str, detail: str) -> HttpResponse:

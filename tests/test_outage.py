@@ -52,7 +52,7 @@ def test_a_fault_of_ours_stays_a_500_without_its_details(stranger: Client, db: N
     def broken(*_arguments: object, **_names: object) -> None:
         raise RuntimeError("a secret detail")
 
-    monkeypatch.setattr("chat.views.party", broken)
+    monkeypatch.setattr("chat.entry.views.caller", broken)
     answer = stranger.get("/chat/alice/CON-1/1001")
     assert (answer.status_code, answer.json()["code"], "secret" in answer.content.decode()) == (500, "internal", False)
 

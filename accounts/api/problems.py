@@ -40,7 +40,7 @@ def problem(status_code: int, errors: list[Problem]) -> Problem:
         "title": HTTPStatus(status_code).phrase,
         "status": status_code,
         "code": errors[0]["code"] if len(errors) == 1 else "invalid",
-        "detail": errors[0]["detail"] if len(errors) == 1 else f"{len(errors)} fields need another look.",
+        "detail": errors[0]["detail"] if len(errors) == 1 else _("%d fields need another look.") % len(errors),
         "errors": errors,
     }
 

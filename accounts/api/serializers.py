@@ -5,6 +5,7 @@ from typing import Any, ClassVar, TypeVar
 
 from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.db import IntegrityError, models, transaction
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
@@ -55,7 +56,7 @@ class CustomerSerializer(serializers.ModelSerializer[User]):
     def validate_username(self, username: str) -> str:
         """One person per name; a name once given stays."""
         if self.instance is not None and username != self.instance.username:
-            raise serializers.ValidationError("A username stays as it is.", code="read_only")
+            raise serializers.ValidationError(_("A username stays as it is."), code="read_only")
         if self.instance is None and User.objects.filter(username=username).exists():
             raise _taken(username)
         return username
@@ -71,7 +72,7 @@ class CustomerSerializer(serializers.ModelSerializer[User]):
 
 
 def _taken(username: str) -> serializers.ValidationError:
-    return serializers.ValidationError(f"There is a customer {username} already.", code="unique")
+    return serializers.ValidationError(_("There is a customer %(username)s already.") % {"username": username}, code="unique")
 
 
 def named(username: object) -> User | None:

@@ -6,6 +6,8 @@ from typing import Any
 from django.core.exceptions import ValidationError as InvalidError
 from django.db import IntegrityError, transaction
 from django.db.models import prefetch_related_objects
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
@@ -18,8 +20,6 @@ from orders.models import Order, OrderConfirmation, OrderLine, Status
 from orders.placing import place
 
 MOST_LINES = 500
-STAYS = ErrorDetail("This stays as it was ordered. Cancel the order and make a new one.", code="read_only")
-TAKEN = {"external_id": [ErrorDetail("You gave this id to another order.", code="unique")]}
 ADDRESS = {
     "name": "ship_to_name",
     "street": "street",
@@ -34,7 +34,7 @@ class TakenError(serializers.ValidationError):
     """The same client gave the `external_id` to another order."""
 
     def __init__(self) -> None:
-        super().__init__(TAKEN)
+        super().__init__(_taken())
 
 
 class LineSerializer(Prepared[OrderLine]):
@@ -83,7 +83,7 @@ class ConfirmationSerializer(Prepared[OrderConfirmation]):
 class CustomerField(serializers.SlugRelatedField[User]):
     """A customer by their username."""
 
-    default_error_messages = {"does_not_exist": "There is no such customer. Make the customer first."}
+    default_error_messages = {"does_not_exist": gettext_lazy("There is no such customer. Make the customer first.")}
 
     def to_internal_value(self, data: object) -> User:
         """The customer; nobody is told of orders of people who were switched off."""
@@ -151,9 +151,9 @@ class OrderSerializer(Prepared[Order]):
         if self.instance is not None and isinstance(data, dict):
             same = {"customer": self.instance.customer.username, "currency": self.instance.currency}
             fixed = [name for name in ("customer", "currency", "lines") if name in data]
-            errors = {name: [STAYS] for name in fixed if name in same and data[name] != same[name]}
+            errors = {name: [_stays()] for name in fixed if name in same and data[name] != same[name]}
             if "lines" in data and not self._has_lines(data["lines"]):
-                errors["lines"] = [STAYS]
+                errors["lines"] = [_stays()]
             if errors:
                 raise serializers.ValidationError(errors)
             data = {name: value for name, value in data.items() if name not in fixed}
@@ -189,9 +189,9 @@ class OrderSerializer(Prepared[Order]):
     def validate_lines(self, lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """At least one article, and not a phone book of them."""
         if not lines:
-            raise serializers.ValidationError("An order has at least one line.", code="empty")
+            raise serializers.ValidationError(_("An order has at least one line."), code="empty")
         if len(lines) > MOST_LINES:
-            raise serializers.ValidationError(f"An order has at most {MOST_LINES} lines.", code="too_many")
+            raise serializers.ValidationError(_("An order has at most %d lines.") % MOST_LINES, code="too_many")
         return lines
 
     def validate_data(self, data: Any) -> dict[str, Any]:
@@ -247,6 +247,14 @@ class OrderSerializer(Prepared[Order]):
     def create(self, validated_data: dict[str, Any]) -> Order:
         """Store the order and its lines together."""
         return place(validated_data.pop("customer"), validated_data.pop("lines"), created_by=self._creator, **validated_data)
+
+
+def _stays() -> ErrorDetail:
+    return ErrorDetail(_("This stays as it was ordered. Cancel the order and make a new one."), code="read_only")
+
+
+def _taken() -> dict[str, list[ErrorDetail]]:
+    return {"external_id": [ErrorDetail(_("You gave this id to another order."), code="unique")]}
 
 
 def _digits_error(amount: Decimal, currency: str) -> dict[str, Any]:

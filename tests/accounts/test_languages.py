@@ -142,3 +142,11 @@ def test_whoever_opens_it_may_choose_another_language_before(client: Client, ali
     link = link_to(alice, place(alice))
     assert client.post("/language/", {"language": "en", "next": link}).headers["Location"] == link
     assert '<html lang="en"' in client.get(link).content.decode()
+
+
+def test_a_program_reads_each_fields_error_in_the_language_it_asks_for(client: Client, api_key: str, alice: User) -> None:
+    headers = {"Authorization": f"Token {api_key}"} | CHINESE
+    order = {"customer": "nobody", "lines": []}
+    refused = client.post("/api/orders/", order, content_type="application/json", headers=headers).json()
+    assert refused["detail"] == "2 个字段需要检查。"
+    assert [error["detail"] for error in refused["errors"]] == ["没有这个客户。请先创建客户。", "订单至少要有一行。"]
