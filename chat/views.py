@@ -1,5 +1,6 @@
 """The chat page and the inbox."""
 
+import math
 import uuid
 
 from django.contrib.auth.decorators import login_required
@@ -96,6 +97,10 @@ def _post(request: HttpRequest, me: Party, order_id: int, context: page.Context)
     try:
         conversations.send_text(me.member(), text, key=key, about=about)
     except conversations.RefusedError as refused:
-        return render(request, "chat/conversation.html", context | {"form_error": str(refused), "draft": text, "form_key": key}, status=422)
+        again = context | {"form_error": str(refused), "draft": text, "form_key": key}
+        answer = render(request, "chat/conversation.html", again, status=429 if refused.after_seconds else 422)
+        if refused.after_seconds:
+            answer["Retry-After"] = math.ceil(refused.after_seconds)
+        return answer
     # 303: a reload of the page that follows sends nothing again.
     return HttpResponseSeeOther(request.path)

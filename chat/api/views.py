@@ -94,6 +94,7 @@ class Events(PartyView):
         window = serializers.Window(data=request.query_params)
         window.is_valid(raise_exception=True)
         asked: dict[str, Any] = window.validated_data
+        _check_number(conversation, asked.get("after"), field="after")
         found = conversations.history(conversation, after=asked.get("after"), before=asked.get("before"), limit=asked["limit"])
         first, last = (found[0].sequence, found[-1].sequence) if found else (0, 0)
         has_more = bool(found) and (last < conversation.sequence if "after" in asked else first > 1)
@@ -120,11 +121,13 @@ class Seen(PartyView):
 
     @extend_schema(request=serializers.Seen, responses={204: None}, parameters=[SPEAKER])
     def post(self, request: Request, conversation_id: str) -> Response:
-        """Move the mark forward; a number of the future counts as the last event."""
+        """Move the mark forward."""
         me = self.party(request, conversation_id).member()
         given = serializers.Seen(data=request.data)
         given.is_valid(raise_exception=True)
-        conversations.see(me, given.validated_data["sequence"])
+        sequence = given.validated_data["sequence"]
+        _check_number(me.conversation, sequence, field="sequence")
+        conversations.see(me, sequence)
         return Response(status=204)
 
 
@@ -142,6 +145,12 @@ def _problem(refused: conversations.RefusedError) -> APIException:
     if refused.code == "too_fast":
         return TooFast(refused)
     return ValidationError(_nested(refused.field, str(refused)), code=refused.code)
+
+
+def _check_number(conversation: Conversation, number: int | None, *, field: str) -> None:
+    """Raise the refusal of an event's number that was never given: the caller's log is not this conversation's."""
+    if number is not None and number > conversation.sequence:
+        raise ValidationError({field: [_("The conversation has no event of this number yet.")]}, code="future_sequence")
 
 
 def _nested(path: str, detail: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from pytest_django import Settings
 
 from accounts.models import User
 from chat import conversations, links
@@ -187,6 +188,13 @@ def test_a_message_that_cant_be_taken_comes_back_with_its_reason(browser: Client
     answer = say(browser, order, text)
     assert (answer.status_code, bool(answer.context["form_error"]), answer.context["draft"]) == (422, True, text)
     assert said() == []
+
+
+def test_a_form_sent_too_fast_comes_back_with_its_words_and_a_time(browser: Client, order: Order, settings: Settings) -> None:
+    settings.MESSAGES_PER_MINUTE = 1
+    say(browser, order, "Hello")
+    answer = say(browser, order, "Anybody there?")
+    assert (answer.status_code, answer.context["draft"], 0 < int(answer["Retry-After"]) <= 60) == (429, "Anybody there?", True)
 
 
 def test_a_form_of_two_megabytes_is_refused(browser: Client, order: Order) -> None:
