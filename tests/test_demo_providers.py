@@ -17,7 +17,7 @@ import requests
 from websockets.sync.client import ClientConnection, connect
 
 from ordersupport.demo import TALK
-from tests.running import ROOT, wait_for
+from tests.running import ROOT, press_over_http, wait_for
 
 JSON = dict[str, Any]
 CONFIRM = "custom:order-confirm-event"
@@ -125,11 +125,12 @@ def second(demo: Demo, first: Told) -> Told:
     return order(demo, "user-123", nth=2)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def customer(first: Told) -> requests.Session:
-    """A browser that opened the mail's link."""
+    """The browser that pressed the button of the mail's link first, so that it is the customer's own."""
     browser = requests.Session()
-    assert browser.get(first.mail["params"]["url"], timeout=20).status_code == 200
+    link = first.mail["params"]["url"]
+    assert press_over_http(browser, link).status_code == 200
     return browser
 
 
