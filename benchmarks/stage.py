@@ -106,6 +106,12 @@ def _answers(url: str) -> bool:
         return False
 
 
+def cpu_seconds(pid: int) -> float:
+    """What a living process has used, all its threads together."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
+
+
 @dataclass
 class Load:
     """What the machine did during a block: cores that others kept busy, and cores that the host took away."""
