@@ -16,6 +16,8 @@ LONGEST_PAUSE_SECONDS = 60.0
 LONGEST_SLEEP_SECONDS = 2.0
 # Who was told to wait within this time is taken for the queue.
 QUEUE_SECONDS = 10.0
+# A slow pace may be over sooner than it looks.
+LONGEST_QUEUE_SECONDS = 30.0
 
 
 # For /metrics; a circuit that nobody uses any more drops out by itself.
@@ -90,7 +92,7 @@ class Circuit:
             self._told_to_wait.append(now)
             while self._told_to_wait[0] <= now - QUEUE_SECONDS:
                 self._told_to_wait.popleft()
-            return len(self._told_to_wait) / (self.pace.per_second or FIRST_PER_SECOND)
+            return min(len(self._told_to_wait) / (self.pace.per_second or FIRST_PER_SECOND), LONGEST_QUEUE_SECONDS)
 
     def succeeded(self) -> None:
         """It answered as it should."""
