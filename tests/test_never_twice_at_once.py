@@ -98,3 +98,8 @@ def test_two_workers_never_work_on_one_row(race: Race) -> None:
 def test_two_workers_make_each_call_once_and_each_row_at_the_first_attempt(race: Race) -> None:
     most = {kind: told["most"] for kind, told in race.rows.items() if told["attempts"]}
     assert ({len(spans) for spans in race.in_flight.values()}, most) == ({1}, {"orderconfirmation": 1, "mirroredevent": 1})
+
+
+def test_the_referee_sees_two_calls_of_one_name_at_once() -> None:
+    one_after_the_other, at_once = [(0.0, 1.0), (1.5, 2.0)], [(0.0, 1.0), (0.5, 2.0)]
+    assert [Race({"key": spans}, [1, 1], {}).overlaps for spans in (one_after_the_other, at_once)] == [0, 1]
