@@ -19,6 +19,7 @@ from chat.outbox import State
 from chat.shapes import timestamp
 from orders.feed_models import FeedCounter, FeedEvent, Happening
 from orders.models import Order, OrderConfirmation
+from orders.webhook_models import WebhookDelivery, WebhookEndpoint
 
 BATCH = 500
 # Each numbering is a commit of its own; the feed may be so far behind.
@@ -33,7 +34,7 @@ def add(kind: Happening, order: Order, *, key: object, **data: Any) -> None:
 
 
 def number() -> int:
-    """Give what was committed its numbers; how many events."""
+    """Give what was committed its numbers, and write who is to be told of it; how many events."""
     if not (FeedEvent.objects.filter(sequence=None).exists() or _unfed().exists()):
         return 0
     with transaction.atomic():
@@ -48,7 +49,17 @@ def number() -> int:
         FeedEvent.objects.bulk_create([event for event in events if event.pk is None])
         FeedEvent.objects.bulk_update([event for event in events if event.pk is not None], ["sequence"])
         counter.save(update_fields=["last"])
+        _address(events)
     return len(events)
+
+
+def _address(events: list[FeedEvent]) -> None:
+    """A delivery for each endpoint that wants the event: in the transaction that numbers it, so that none is forgotten or told twice."""
+    endpoints = list(WebhookEndpoint.objects.filter(is_active=True))
+    wanted = [(endpoint, event) for event in events for endpoint in endpoints if endpoint.wants(event.type)]
+    if wanted:
+        WebhookDelivery.objects.bulk_create(WebhookDelivery(endpoint=endpoint, event=event) for endpoint, event in wanted)
+        transaction.on_commit(wakes.wake)
 
 
 def _unfed() -> QuerySet[OrderConfirmation]:

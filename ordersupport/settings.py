@@ -54,6 +54,8 @@ VONAGE_REST_HOST = env.host("VONAGE_REST_HOST", default="rest.nexmo.com")
 # Whoever holds a mailed link can ask for a call: where to is the shop's to say.
 VONAGE_CALL_PREFIXES = env.names("VONAGE_CALL_PREFIXES", default=[])
 WEBHOOK_SECRET = env.text("WEBHOOK_SECRET")
+# Whether our own webhooks may go to addresses of this machine and its network, and over plain http.
+WEBHOOKS_TO_PRIVATE = env.flag("WEBHOOKS_TO_PRIVATE")
 CHAT_TRANSPORT = env.choice("CHAT_TRANSPORT", options=("socket", "client-sdk"))
 # The original guide: "for testing only". It decides nothing here; a check says so where it is set.
 CONVERSATION_ID = env.text("CONVERSATION_ID")
@@ -254,7 +256,11 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
-    "ENUM_NAME_OVERRIDES": {"ToldCode": "orders.api.telling.CODES", "StepCode": "orders.api.telling.STEPS"},
+    "ENUM_NAME_OVERRIDES": {
+        "ToldCode": "orders.api.telling.CODES",
+        "StepCode": "orders.api.telling.STEPS",
+        "HappeningType": "orders.feed_models.Happening",
+    },
 }
 # One body may hold an order with hundreds of lines, not a film; the server refuses more before it is read (`ordersupport/limits.py`).
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000

@@ -132,7 +132,7 @@ def _wait_for(url: str) -> None:
         try:
             if requests.get(f"{url}/healthz", timeout=5).ok:
                 return
-        except requests.ConnectionError:
+        except requests.RequestException:
             time.sleep(0.1)
     raise AssertionError("the product did not start")
 

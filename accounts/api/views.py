@@ -42,11 +42,15 @@ class Api(APIView):
     def check_permissions(self, request: Request) -> None:
         """What the caller may do, and what their key was made for. Raises PermissionDenied."""
         super().check_permissions(request)
-        reading, writing = self.scopes
-        needed = reading if request.method in SAFE_METHODS else writing
+        needed = self.needed_scope(request)
         if isinstance(request.auth, ApiKey) and needed not in request.auth.scopes:
             words = _("This key was not made for that: it lacks the scope %(scope)s.") % {"scope": needed.value}
             raise PermissionDenied(words, code="missing_scope")
+
+    def needed_scope(self, request: Request) -> Scope:
+        """What a key needs for this request."""
+        reading, writing = self.scopes
+        return reading if request.method in SAFE_METHODS else writing
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Once the caller is let in, put what they asked for around the method that DRF calls next."""

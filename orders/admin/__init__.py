@@ -2,5 +2,6 @@
 
 from orders.admin.confirmation import OrderConfirmationAdmin
 from orders.admin.order import OrderAdmin
+from orders.admin.webhooks import WebhookDeliveryAdmin, WebhookEndpointAdmin
 
-__all__ = ["OrderAdmin", "OrderConfirmationAdmin"]
+__all__ = ["OrderAdmin", "OrderConfirmationAdmin", "WebhookDeliveryAdmin", "WebhookEndpointAdmin"]

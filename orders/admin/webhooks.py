@@ -1,0 +1,98 @@
+"""Outgoing webhooks in the admin: who is told of events, what became of each telling, and once more where it failed."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import User
+from chat.admin_mirror import OutboxAdmin
+from chat.outbox import OutboxRow
+from orders import outgoing
+from orders.backends import endpoints
+from orders.feed_models import Happening
+from orders.webhook_models import WebhookDelivery, WebhookEndpoint
+
+
+class EndpointForm(forms.ModelForm[WebhookEndpoint]):
+    """Events as boxes; an address is refused where nothing may be sent."""
+
+    types = forms.MultipleChoiceField(
+        label=_("Events"),
+        choices=Happening.choices,
+        widget=forms.CheckboxSelectMultiple,
+        required=False,
+        help_text=_("None chosen means all of them."),
+    )
+
+    def clean_url(self) -> str:
+        """Only where a webhook may go."""
+        url: str = self.cleaned_data["url"]
+        if refused := endpoints.refusal(url):
+            raise forms.ValidationError(refused, code="address_refused")
+        return url
+
+
+@admin.register(WebhookEndpoint)
+class WebhookEndpointAdmin(admin.ModelAdmin[WebhookEndpoint]):
+    """Addresses, and whether they take what they are told."""
+
+    form = EndpointForm
+    list_display = ("url", "is_active", "off_reason", "failing_since", "created_by", "created_at")
+    list_filter = ("is_active",)
+    list_select_related = ("created_by",)
+    search_fields = ("url", "public_id")
+    fields = ("url", "types", "is_active", "off_reason", "failing_since", "created_by", "created_at")
+    readonly_fields = ("off_reason", "failing_since", "created_by", "created_at")
+    actions = ("replace_secret",)
+
+    def save_model(self, request: HttpRequest, obj: WebhookEndpoint, form: Any, change: bool) -> None:
+        """A new one's secret is shown now; switching one on forgets why it was off."""
+        if not change and isinstance(request.user, User):
+            obj.created_by = request.user
+        if obj.is_active:
+            obj.off_reason, obj.failing_since = "", None
+        super().save_model(request, obj, form, change)
+        if not change:
+            self._show(request, obj, outgoing.shown_secret(obj))
+
+    @admin.action(description=_("Replace the secret (the old one signs for 24 more hours)"), permissions=["change"])
+    def replace_secret(self, request: HttpRequest, queryset: QuerySet[WebhookEndpoint]) -> None:
+        """For a secret that somebody else may know, or has had for long."""
+        for endpoint in queryset:
+            self._show(request, endpoint, outgoing.replace_secret(endpoint))
+
+    def _show(self, request: HttpRequest, endpoint: WebhookEndpoint, secret: str) -> None:
+        words = format_html(
+            gettext("The secret of {} is {} The receiver checks each delivery's signature by it."),
+            endpoint.url,
+            format_html("<code>{}</code>", secret),
+        )
+        self.message_user(request, words, messages.WARNING)
+
+
+@admin.register(WebhookDelivery)
+class WebhookDeliveryAdmin(OutboxAdmin):
+    """Each telling, how far it got, and one button to send it again. What was sent is not shown: the feed has it."""
+
+    list_display = ("pk", "endpoint", "event", "state_words", "status_code", "attempts", "next_attempt_at", "finished_at", "last_error")
+    list_filter = ("state", "created_at")
+    list_select_related = ("endpoint", "event")
+    search_fields = ("public_id__exact", "error_code", "last_error")
+    search_help_text = _("Delivery id, or words of an error")
+    actions = ("send_again",)
+
+    @admin.action(description=_("Send again, whatever became of it"), permissions=["retry"])
+    def send_again(self, request: HttpRequest, queryset: QuerySet[OutboxRow]) -> None:
+        """Under the same delivery id, so that a receiver that has it knows so."""
+        count = sum(row.send_again() for row in queryset if isinstance(row, WebhookDelivery))
+        self.message_user(request, ngettext("%d delivery is sent again now.", "%d deliveries are sent again now.", count) % count)
+
+    def has_retry_permission(self, request: HttpRequest) -> bool:
+        """Whoever may change webhooks."""
+        return request.user.has_perm("orders.change_webhookendpoint")

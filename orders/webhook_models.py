@@ -1,0 +1,100 @@
+"""The addresses that are told of what happened, and each telling."""
+
+import uuid
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import models, transaction
+from django.utils import timezone
+from django.utils.crypto import salted_hmac
+from django.utils.translation import gettext_lazy as _
+
+from chat.outbox import OutboxRow, State, clock
+from chat.wakes import wake
+from orders.feed_models import FeedEvent
+
+
+def new_endpoint_id() -> str:
+    """An id of ours."""
+    return f"WHK-{uuid.uuid4()}"
+
+
+class WebhookEndpoint(models.Model):
+    """An address of a client's that is told of events. `types` empty: of all of them.
+
+    Its secret is not stored: it is derived from SECRET_KEY and counted up when it is replaced.
+    """
+
+    # As long as this after a replacement, both secrets sign (a receiver takes either).
+    BOTH_SIGN = timedelta(hours=24)
+
+    public_id = models.CharField(_("id"), max_length=40, unique=True, default=new_endpoint_id, editable=False)
+    url = models.CharField(_("address"), max_length=500, help_text=_("A public https address of the client's. Redirects are not followed."))
+    types = models.JSONField(_("events"), default=list, blank=True)
+    is_active = models.BooleanField(_("switched on"), default=True)
+    off_reason = models.TextField(_("why it was switched off"), blank=True, editable=False)
+    failing_since = models.DateTimeField(_("failing since"), null=True, editable=False)
+    secret_version = models.PositiveIntegerField(default=1, editable=False)
+    secret_changed_at = models.DateTimeField(null=True, editable=False)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, editable=False, related_name="+", verbose_name=_("client")
+    )
+    created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
+
+    class Meta:
+        verbose_name = _("webhook")
+        verbose_name_plural = _("webhooks")
+        ordering = ["-pk"]
+
+    def __str__(self) -> str:
+        return self.url
+
+    def secret(self, version: int | None = None) -> bytes:
+        """The 32 bytes that sign, now or in an earlier version."""
+        return salted_hmac("orders.webhooks", f"{self.public_id} {version or self.secret_version}", algorithm="sha256").digest()
+
+    def signing_secrets(self) -> list[bytes]:
+        """The present one first; for a day after a replacement the one before as well."""
+        is_fresh = self.secret_changed_at is not None and timezone.now() - self.secret_changed_at < self.BOTH_SIGN
+        return [self.secret(), *([self.secret(self.secret_version - 1)] if is_fresh else [])]
+
+    def wants(self, kind: str) -> bool:
+        """Whether it is told of events of this type."""
+        return not self.types or kind in self.types
+
+
+class WebhookDelivery(OutboxRow):
+    """That one endpoint is told of one event. `public_id` is the same at every attempt, so that a receiver knows a repeat."""
+
+    # A receiver that hangs never holds more threads than this: mails go first.
+    MOST_AT_ONCE = 10
+
+    endpoint = models.ForeignKey(WebhookEndpoint, on_delete=models.CASCADE, related_name="deliveries", verbose_name=_("webhook"))
+    event = models.ForeignKey(FeedEvent, on_delete=models.CASCADE, related_name="deliveries", verbose_name=_("event"))
+    public_id = models.UUIDField(_("delivery id"), default=uuid.uuid4, unique=True, editable=False)
+    status_code = models.PositiveSmallIntegerField(_("answer"), null=True, editable=False)
+
+    class Meta(OutboxRow.Meta):
+        verbose_name = _("delivery of a webhook")
+        verbose_name_plural = _("deliveries of webhooks")
+        ordering = ["-pk"]
+        constraints = [models.UniqueConstraint(fields=["endpoint", "event"], name="one_delivery_per_endpoint_and_event")]
+
+    def __str__(self) -> str:
+        return str(self.public_id)
+
+    @classmethod
+    def room(cls, limit: int, now: datetime) -> int:
+        """Never too many at once."""
+        held = cls._base_manager.filter(state=State.WAITING, lease_token__isnull=False, next_attempt_at__gt=now)
+        return min(limit, cls.MOST_AT_ONCE - held.count())
+
+    def send_again(self) -> bool:
+        """Make it due at once, whatever became of it; False where somebody works on it."""
+        free = type(self)._base_manager.filter(pk=self.pk, lease_token=None)
+        news: dict[str, Any] = {"state": State.WAITING, "next_attempt_at": clock(), "created_at": clock(), "finished_at": None}
+        changed = free.update(**news, last_error="", error_code="")
+        if changed:
+            transaction.on_commit(wake)
+        return bool(changed)
