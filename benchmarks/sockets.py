@@ -28,7 +28,7 @@ import uvloop
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
-from benchmarks.chat import database, listens, prepared, process
+from benchmarks.chat import cpu_seconds, database, listens, prepared, process
 from tests.chaos.processes import ROOT, environment
 from tests.services import free_port
 
@@ -122,22 +122,24 @@ def weigh(command: list[str], known: dict[str, str], seats: list[tuple[str, str]
         return uvloop.run(with_and_without())
 
 
-def back_after_a_kill(known: dict[str, str], seats: list[tuple[str, str]]) -> float:
-    """Seconds, as the module says."""
+def back_after_a_kill(known: dict[str, str], seats: list[tuple[str, str]]) -> tuple[float, float]:
+    """Seconds as the module says, and the seconds of one core that the server needed for it."""
     port = free_port()
 
-    async def play() -> float:
+    async def play() -> tuple[float, float]:
         everybody = Sockets(port, seats)
         with process("manage.py", "serve", "--port", str(port), port=port, known=known) as pid:
             await everybody.open()
             os.kill(pid, 9)
         said = subprocess.run([sys.executable, "manage.py", "shell", "-v0", "-c", SAY], cwd=ROOT, env=known, check=True)
         assert said.returncode == 0
-        with process("manage.py", "serve", "--port", str(port), port=port, known=known):
+        with process("manage.py", "serve", "--port", str(port), port=port, known=known) as pid:
             assert listens(port)
+            before = cpu_seconds(pid)
             seconds = await everybody.come_back()
+            used = cpu_seconds(pid) - before
             await everybody.close()
-            return seconds
+            return seconds, used
 
     return uvloop.run(play())
 
@@ -155,14 +157,16 @@ def main() -> None:
         known = environment(ENV_FILE=os.devnull, SECRET_KEY="k" * 50, LOG_LEVEL="ERROR", DATABASE_URL=url)
         subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], cwd=ROOT, env=known, check=True)
         seats = everybody_of(prepared(known, options.sockets // 2))
-        rows: list[tuple[float, float, float]] = []
+        rows: list[tuple[float, ...]] = []
         for _repeat in range(options.repeats):
             ours, bare = weigh(["manage.py", "serve", "--port"], known, seats), weigh(["-m", "benchmarks.bare_socket"], known, seats)
-            rows.append((ours, bare, back_after_a_kill(known, seats)))
-            print(f"{ours:.1f} kB | bare {bare:.1f} kB | back after {rows[-1][2]:.1f} s | load {os.getloadavg()[0]:.1f}", flush=True)
-    ours, bare, back = (statistics.median(column) for column in zip(*rows, strict=True))
+            rows.append((ours, bare, *back_after_a_kill(known, seats)))
+            back, used = rows[-1][2:]
+            weights = f"{ours:.1f} kB | bare {bare:.1f} kB"
+            print(f"{weights} | back after {back:.1f} s, {used:.1f} s of CPU | load {os.getloadavg()[0]:.1f}", flush=True)
+    ours, bare, back, used = (statistics.median(column) for column in zip(*rows, strict=True))
     print(f"\n{options.database}, {len(seats)} sockets, median of {len(rows)}:")
-    print(f"{ours:.1f} kB each, bare uvicorn {bare:.1f} kB, everybody back after {back:.1f} s")
+    print(f"{ours:.1f} kB each, bare uvicorn {bare:.1f} kB, everybody back after {back:.1f} s, {used:.1f} s of the server's CPU")
 
 
 def everybody_of(rooms: list[dict[str, Any]]) -> list[tuple[str, str]]:

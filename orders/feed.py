@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
-from chat import chores, record, wakes
+from chat import chores, record, statements, wakes
 from chat.models import Event
 from chat.outbox import State
 from chat.shapes import timestamp
@@ -46,8 +46,8 @@ def number() -> int:
         for event in sorted(events, key=lambda event: event.happened_at):
             counter.last += 1
             event.sequence = counter.last
+        statements.update(FeedEvent, ["sequence"], [(event.sequence, event.pk) for event in events if event.pk is not None])
         FeedEvent.objects.bulk_create([event for event in events if event.pk is None])
-        FeedEvent.objects.bulk_update([event for event in events if event.pk is not None], ["sequence"])
         counter.save(update_fields=["last"])
         _address(events)
     return len(events)
@@ -115,8 +115,8 @@ def shape(event: FeedEvent) -> JSON:
 def hear(events: Sequence[Event]) -> None:
     """Messages in conversations; their words stay there."""
     messages = [event for event in events if event.type == "message" and event.from_member]
-    if messages:
-        _write([_of_message(event) for event in messages])
+    # No wake: a worker that got up for each message would cost the chat more than the message itself. It looks once a second anyway.
+    statements.insert([_of_message(event) for event in messages])
 
 
 def _of_message(event: Event) -> FeedEvent:
