@@ -22,6 +22,7 @@ from chat.entry.models import AccessLink, EntryMail, LinkRequest, MailedCode, Ma
 from chat.mails import Mail
 from chat.models import Conversation
 from chat.outbox import BackendError, Call, Work
+from chat.sentences import said
 
 # One minute less than the shorter of the two documented lives of a key (`orders/mailing.py`).
 KEY_PROTECTS = timedelta(minutes=14)
@@ -74,7 +75,7 @@ def _send(row: EntryMail, customer: User, *, kind: str, facts: dict[str, Any]) -
     mail = built(kind, customer, facts, idempotency_key=row.idempotency_key)
     earlier = row.tried_at
     if earlier and timezone.now() - earlier > KEY_PROTECTS and not mails.is_local():
-        told = "It is unknown whether the mail left. Whoever waits for it can ask for another one."
+        told = said("It is unknown whether the mail left. Whoever waits for it can ask for another one.")
         raise BackendError(told, code="outcome_unknown", permanent=True, unknown=True)
     if not earlier:
         row.stamp(tried_at=timezone.now())
