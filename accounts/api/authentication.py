@@ -2,19 +2,26 @@
 
 import re
 
+from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 from rest_framework import exceptions
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
+from accounts.api.throttling import counted, seconds_left
+from accounts.callers import address
 from accounts.models import ApiKey, User
 
 # What the package makes: eight characters, a dot, thirty-two characters. Anything else never reaches the database.
 SHAPE = re.compile(r"[A-Za-z0-9]{8}\.[A-Za-z0-9]{32}")
+BAD_KEYS_PER_MINUTE = 30
 
 
 class KeyAuthentication(BaseAuthentication):
-    """`Authorization: Token <key>`. No such header: somebody else's matter; a wrong, revoked or expired key: 401."""
+    """`Authorization: Token <key>`. No such header: somebody else's matter; a wrong, revoked or expired key: 401.
+
+    429 after BAD_KEYS_PER_MINUTE such from one address, unless requests are not limited at all.
+    """
 
     keyword = "Token"
 
@@ -25,6 +32,10 @@ class KeyAuthentication(BaseAuthentication):
             return None
         key = _valid_key(given.strip())
         if key is None:
+            # Who has a good key goes on, also from the same address.
+            is_limited = bool(settings.API_REQUESTS_PER_MINUTE)
+            if is_limited and counted(f"bad_key:{address(request._request)}") > BAD_KEYS_PER_MINUTE:
+                raise exceptions.Throttled(wait=seconds_left())
             raise exceptions.AuthenticationFailed(_("This API key is not valid. Ask the shop's staff for a new one."), code="bad_key")
         key.note_use()
         return key.user, key

@@ -32,9 +32,8 @@ class PerCaller(BaseThrottle):
         limit = settings.API_REQUESTS_PER_MINUTE
         if not limit:
             return True
-        now = time.time()
-        self._seconds_left = math.ceil(WINDOW_SECONDS - now % WINDOW_SECONDS)
-        count = _counted(f"api:{name_of(request)}:{int(now // WINDOW_SECONDS)}")
+        self._seconds_left = seconds_left()
+        count = counted(f"api:{name_of(request)}")
         left = {"Limit": limit, "Remaining": max(0, limit - count), "Reset": self._seconds_left}
         view.headers |= {f"RateLimit-{name}": str(value) for name, value in left.items()}
         return count <= limit
@@ -44,7 +43,14 @@ class PerCaller(BaseThrottle):
         return self._seconds_left
 
 
-def _counted(name: str) -> int:
+def seconds_left() -> int:
+    """Until the next minute of the clock begins."""
+    return math.ceil(WINDOW_SECONDS - time.time() % WINDOW_SECONDS)
+
+
+def counted(what: str) -> int:
+    """Count once more in this minute of the clock; how often by now."""
+    name = f"{what}:{int(time.time() // WINDOW_SECONDS)}"
     cache.add(name, 0, timeout=2 * WINDOW_SECONDS)
     try:
         return cache.incr(name)
