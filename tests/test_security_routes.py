@@ -14,7 +14,9 @@ from pytest_django import Settings
 from accounts.models import ApiKey, User
 from chat import conversations
 from chat.coordinator import drain
+from orders import feed
 from orders.models import Order
+from orders.webhook_models import WebhookDelivery, WebhookEndpoint
 from tests import routes
 from tests.accounts.sockets import Socket, browser_test
 
@@ -34,6 +36,10 @@ PUBLIC = {
 def found(alice: User, bob: User, agent: User, place: Place, settings: Settings) -> Found:
     """The whole walk: route -> role -> method -> status."""
     settings.API_REQUESTS_PER_MINUTE = 0
+    hook = WebhookEndpoint.objects.create(url="https://shop.example.com/", types=["order.created"])
+    place(alice, status="draft")
+    feed.number()
+    WebhookDelivery.objects.update(state="done")
     order = place(alice)
     drain()
     conversation = conversations.open_for(alice)
@@ -42,6 +48,7 @@ def found(alice: User, bob: User, agent: User, place: Place, settings: Settings)
     def fill(route: str, name: str) -> str:
         values = {"conversation_id": conversation.public_id, "username": "alice", "order_id": order.number, "pk": order.number}
         values |= {"number": order.number, "secret": "wrong", "app_label": "orders", "url": "nowhere/", "id": alice.pk}
+        values |= {"public_id": hook.public_id, "delivery": hook.deliveries.get().public_id}
         values |= {"content_type_id": ContentType.objects.get_for_model(User).pk}
         return str(first_of(route, alice) if name == "object_id" else values[name])
 
