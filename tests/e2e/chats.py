@@ -61,6 +61,8 @@ def enter(page: Page, link: str, *, by: str = "") -> Page:
     expect(button.or_(log)).to_be_visible()
     if button.is_visible():
         button.click()
+        # Loaded, its scripts at work.
+        page.wait_for_url(lambda url: "key=" not in url)
     expect(log).to_be_visible()
     return page
 

@@ -36,6 +36,7 @@ def open_link(page: Page, link: str) -> None:
     """Come in as a customer does: by the mail's link and its button."""
     page.goto(link)
     page.get_by_role("button", name="Open my order").click()
+    page.wait_for_url(lambda url: "key=" not in url)
     page.get_by_role("log").wait_for()
 
 
