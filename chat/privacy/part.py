@@ -11,7 +11,7 @@ from accounts.privacy import Counts, Erasure, Row
 from accounts.takeaway import moment
 from accounts.traces import GONE, Trace
 from chat import links
-from chat.entry.models import LinkRequest, MailedCode, MailedLink
+from chat.entry.models import LinkRequest, LinkUse, MailedCode, MailedLink
 from chat.models import Conversation, Event, MirroredEvent, WebhookReceipt
 from chat.outbox import State, clock
 from chat.phones.models import Notice, PhoneCall, StoredLeg, StoredText
@@ -38,6 +38,8 @@ def _export(customer: User) -> Iterator[tuple[str, Row]]:
         sender = event.from_member.user.display_name if event.from_member else None
         told: Row = {"number": event.sequence, "at": moment(event.created_at), "type": event.type, "from": sender, "body": event.body}
         yield ("message" if event.type == "message" else "event"), told
+    for use in LinkUse.objects.filter(link__conversation=conversation).select_related("link").order_by("pk"):
+        yield "link", {"at": moment(use.at), "act": use.act, "order": use.link.subject, "device": use.device_id}
     for call in conversation.calls.order_by("pk"):
         told = {"at": moment(call.created_at), "number": call.number, "progress": call.progress, "seconds": call.talked_seconds}
         yield "call", told

@@ -18,8 +18,9 @@ from pytest_django import Settings
 
 from accounts import privacy, takeaway, traces
 from accounts.models import AuditEntry, User
-from chat import conversations
+from chat import conversations, links
 from chat.coordinator import drain
+from chat.entry import devices
 from chat.models import Conversation, Event, MirroredEvent
 from chat.outbox import State
 from chat.privacy.models import Deletion, Thing
@@ -81,6 +82,13 @@ def test_the_file_holds_person_orders_mails_and_every_message(known: User) -> No
         "message": 6,
     }
     assert [row["total"] for row in rows if row["kind"] == "order"] == ["4.99", "9.98", "14.97"]
+
+
+def test_the_file_tells_when_and_by_which_device_a_link_was_opened(known: User) -> None:
+    devices.enter(links.issue(conversations.open_for(known), 1001), "a secret of her browser")
+    file = privacy.export(known, by=None)
+    used = [row for row in rows_of(file) if row["kind"] == "link"]
+    assert ([(row["act"], row["order"]) for row in used], b"a secret of her browser" in file) == ([("opened", 1001)], False)
 
 
 def test_the_file_holds_nothing_of_anybody_else(known: User, alice: User, place: Place) -> None:

@@ -25,7 +25,7 @@ def test_a_strangers_pages(product: Product, new_page: NewPage) -> None:
     page = new_page()
     page.add_init_script(WATCH)
     found = []
-    for address in ("/", "/login/", "/demo/mailbox/", "/demo/phones/"):
+    for address in ("/", "/login/", "/new-link/", "/demo/mailbox/", "/demo/phones/"):
         page.goto(address, wait_until="networkidle")
         found += refused(page)
     assert found == []
@@ -55,7 +55,7 @@ def test_the_api_documentation_draws_itself(product: Product, new_page: NewPage)
 
 
 @pytest.mark.parametrize("width", [1280, 390])
-def test_the_chat_and_the_inbox(product: Product, new_page: NewPage, width: int) -> None:
+def test_the_mailed_link_the_chat_a_new_device_and_the_inbox(product: Product, new_page: NewPage, width: int) -> None:
     _number, link, agents_path = order_for(product, f"policy-{width}")
     customer, agent = new_page(width=width), new_page(width=width)
     customer.add_init_script(WATCH)
