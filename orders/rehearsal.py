@@ -12,7 +12,9 @@ from chat.mails import Mail
 from chat.models import Conversation
 from chat.outbox import BackendError, State
 from orders import emails, journey, snapshot
-from orders.models import Order
+from orders.feed_models import Happening
+from orders.models import Order, Status
+from orders.webhook_models import WebhookEndpoint
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,15 @@ class Rehearsal:
     mail: Mail | None = None
     event: dict[str, Any] | None = None
     why_not: dict[str, str] | None = None
+
+
+def webhooks(order: Order, *, is_new: bool) -> list[dict[str, str]]:
+    """Which of the client's webhooks would be told of what: [{"id", "type"}]."""
+    kinds = [Happening.ORDER_CREATED] if is_new and order.status == Status.DRAFT else []
+    if order.confirmations.filter(version=order.version, state=State.WAITING).exists():
+        kinds = [Happening.ORDER_PLACED, Happening.ORDER_TOLD]
+    own = WebhookEndpoint.objects.filter(created_by=order.created_by, is_active=True).exclude(created_by=None)
+    return [{"id": endpoint.public_id, "type": kind.value} for endpoint in own for kind in kinds if endpoint.wants(kind)]
 
 
 def rehearse(order: Order) -> Rehearsal:

@@ -85,6 +85,13 @@ class ConversationToBe(serializers.Serializer[Any]):
     is_new = serializers.BooleanField()
 
 
+class WebhookToBe(serializers.Serializer[Any]):
+    """A webhook of the caller's that would be told, and of what."""
+
+    id = serializers.CharField()
+    type = serializers.CharField()
+
+
 def explain(order: Order) -> dict[str, Any]:
     """ExplainShape. Reads `confirmations__mail_events`."""
     tellings = journey.told(order)

@@ -22,7 +22,7 @@ from orders.api.filters import CustomerFilter, OrderFilter, Ordering
 from orders.api.intake import take_in
 from orders.api.serializers import OrderSerializer
 from orders.models import Order
-from orders.rehearsal import rehearse
+from orders.rehearsal import rehearse, webhooks
 
 
 class RehearsedOrder(serializers.Serializer[Any]):
@@ -34,6 +34,7 @@ class RehearsedOrder(serializers.Serializer[Any]):
     event = telling.EventToBe(allow_null=True)
     mail = telling.MailShape(allow_null=True)
     why_no_mail = telling.ReasonShape(allow_null=True)
+    webhooks = telling.WebhookToBe(many=True)
 
 
 KNOWN_OR_REHEARSED = PolymorphicProxySerializer(
@@ -69,7 +70,7 @@ class OrderViewSet(Api, mixins.RetrieveModelMixin, mixins.UpdateModelMixin, mixi
         shown = self.get_serializer(order).data
         if is_dry_run(request):
             rehearsal = telling.rehearsal(rehearse(order), order)
-            return Response({"order": shown, "is_new": is_new, **rehearsal})
+            return Response({"order": shown, "is_new": is_new, **rehearsal, "webhooks": webhooks(order, is_new=is_new)})
         return Response(shown, status=201 if is_new else 200)
 
     @transaction.atomic

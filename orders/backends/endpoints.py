@@ -15,6 +15,7 @@ from django.conf import settings
 
 from chat.backends.circuit import Circuit
 from chat.outbox import BackendError
+from chat.sentences import said
 
 TIMEOUT = urllib3.Timeout(connect=5.0, read=10.0)
 # Addresses in which an IPv4 address hides: translators and tunnels.
@@ -62,13 +63,17 @@ def _post(url: str, body: bytes, headers: dict[str, str]) -> int:
         answer = pool.urlopen("POST", target, body=body, headers=headers | own, redirect=False, retries=False, preload_content=False)
         answer.close()
     except urllib3.exceptions.HTTPError as error:
-        raise BackendError(f"The address does not answer ({type(error).__name__}).", code="no_answer") from None
+        raise BackendError(said("The address does not answer (%(error)s).", error=type(error).__name__), code="no_answer") from None
     finally:
         pool.close()
     if 200 <= answer.status < 300:
         return answer.status
     is_gone = answer.status == 410
-    words = "The address says that it is gone (410)." if is_gone else f"The address answered {answer.status} instead of 2xx."
+    words = (
+        said("The address says that it is gone (410).")
+        if is_gone
+        else said("The address answered %(status)s, not 2xx.", status=answer.status)
+    )
     raise BackendError(words, code=f"http_{answer.status}", permanent=is_gone, retry_after=_retry_after(answer.headers.get("Retry-After")))
 
 

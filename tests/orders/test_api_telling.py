@@ -13,6 +13,7 @@ from django.utils import timezone
 from accounts.models import User
 from chat.coordinator import drain
 from orders.models import MailEvent, Order, OrderConfirmation, StoredMail
+from orders.webhook_models import WebhookEndpoint
 
 Place = Callable[..., Order]
 URL = "/api/orders/"
@@ -99,6 +100,15 @@ def test_a_dry_run_of_a_known_order_says_that_its_customer_knows(shop: Client, a
 
 def test_a_wrong_order_is_refused_in_a_dry_run_too(shop: Client, alice: User) -> None:
     assert rehearse(shop, body(lines=[])).json()["errors"][0]["field"] == "lines"
+
+
+@pytest.mark.parametrize(
+    ("status", "types"), [("placed", ["order.placed", "order.told"]), ("draft", ["order.created"])], ids=["placed", "draft"]
+)
+def test_a_dry_run_names_the_callers_own_webhooks(shop: Client, alice: User, clerk: User, status: str, types: list[str]) -> None:
+    own = WebhookEndpoint.objects.create(url="https://shop.example.com/", created_by=User.objects.get(username="shop"))
+    WebhookEndpoint.objects.create(url="https://other.example.com/", created_by=clerk)
+    assert rehearse(shop, body(status=status)).json()["webhooks"] == [{"id": own.public_id, "type": kind} for kind in types]
 
 
 # --- Explained ---------------------------------------------------------------------------------------------------------
