@@ -47,7 +47,7 @@ screenshots: $(VENV)/development
 	$(BIN)/python -m tests.e2e.screenshots
 
 # Every benchmark, one after the other; docs/benchmarks.md says what each measures.
-BENCHMARKS ?= start page accept confirmations recovery
+BENCHMARKS ?= start page accept confirmations recovery chat sockets
 
 bench: $(VENV)/development
 	@set -e; for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python -m benchmarks.$$name; done

@@ -237,6 +237,7 @@ def main() -> None:
         url = stack.enter_context(database(options.database, folder))
         port, bare_port = free_port(), free_port()
         known = environment(ENV_FILE=os.devnull, SECRET_KEY="k" * 50, LOG_LEVEL="ERROR", DATABASE_URL=url, MESSAGES_PER_MINUTE="1000000")
+        subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], cwd=ROOT, env=known, check=True)
         pid = stack.enter_context(process("manage.py", "serve", "--port", str(port), port=port, known=known))
         bare_url = url if options.database == "postgres" else f"sqlite:///{folder / 'bare.sqlite3'}"
         bare_pid = stack.enter_context(process("-m", "benchmarks.bare_room", str(bare_port), bare_url, port=bare_port, known=known))
