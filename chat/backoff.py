@@ -10,6 +10,8 @@ YOUNG_SECONDS = 60.0
 LONGEST_SECONDS = 900.0
 # Whatever a provider asks for.
 RETRY_AFTER_LONGEST_SECONDS = 86_400.0
+# Over which rows that were told one moment come back, at most; the pace does the rest.
+SPREAD_SECONDS = 15.0
 # With one of these codes a provider was not even asked: the attempt counts for nothing.
 NOT_TRIED = {"circuit_open", "paced", "waits_for_reply"}
 
@@ -21,7 +23,8 @@ def delay(attempts: int, *, waited: timedelta, retry_after: float | None, code: 
     """
     told = min(retry_after or 0.0, RETRY_AFTER_LONGEST_SECONDS)
     if is_turn:
-        return timedelta(seconds=(told or FIRST_SECONDS) * random.uniform(1.0, 1.5))  # noqa: S311 - spreads load
+        wait = told or FIRST_SECONDS
+        return timedelta(seconds=wait + random.uniform(0, min(wait / 2, SPREAD_SECONDS)))  # noqa: S311 - spreads load
     wait = max(seconds(attempts, waited=waited), told)
     if code in NOT_TRIED:
         # Its attempts don't grow, so its age alone keeps thousands of rows from coming back at one moment.

@@ -126,7 +126,8 @@ def test_a_limit_with_a_reset_is_waited_for(brevo: BrevoTwin, alice: User, place
     brevo.faults.set("brevo.send_mail", {"fault": "rate_limited", "reset": 600})
     confirmation = told(place(alice))
     assert confirmation.state == State.WAITING
-    assert 590 < (confirmation.next_attempt_at - timezone.now()).total_seconds() <= 600
+    # And a little more, so that what waits with it does not all come back at that moment.
+    assert 590 < (confirmation.next_attempt_at - timezone.now()).total_seconds() <= 615
 
 
 @pytest.mark.parametrize("reset", ["", "soon", "-5", "nan", "1e300"])
@@ -134,7 +135,7 @@ def test_a_limit_without_a_usable_reset_is_backed_off_from(brevo: BrevoTwin, ali
     brevo.faults.set("brevo.send_mail", {"fault": "status", "status": 429, "headers": {"x-sib-ratelimit-reset": reset}})
     confirmation = told(place(alice))
     assert (confirmation.state, confirmation.is_unknown) == (State.WAITING, False)
-    assert (confirmation.next_attempt_at - timezone.now()).total_seconds() <= 2
+    assert (confirmation.next_attempt_at - timezone.now()).total_seconds() <= 3
 
 
 def test_nobody_listening_is_surely_no_mail(settings: Settings, alice: User, place: Callable[..., Order]) -> None:
