@@ -221,6 +221,8 @@ USE_TZ = True
 # --- Static files ------------------------------------------------------------------------------------------------------
 STATIC_URL = "static/"
 STATIC_ROOT = VAR_DIR / "static"
+# Files that people send; without this it would be the folder that the process was started in.
+MEDIA_ROOT = VAR_DIR / "media"
 # Source maps are for developers' tools, which ask for them one at a time.
 WHITENOISE_SKIP_COMPRESS_EXTENSIONS = ("jpg", "jpeg", "png", "gif", "webp", "zip", "gz", "woff", "woff2", "map")
 STORAGES = {

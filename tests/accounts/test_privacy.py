@@ -25,6 +25,7 @@ from chat.models import Conversation, Event, MirroredEvent
 from chat.outbox import State
 from chat.privacy.models import Deletion, Thing
 from orders.models import Order, OrderConfirmation, OrderLine, StoredMail
+from ordersupport import settings as project
 from tests.chat.vonage_side import vonage_side
 from tests.orders.brevo_side import sendinblue
 
@@ -217,6 +218,23 @@ def test_the_search_finds_a_person_in_every_table_and_file_that_names_them(known
     }
     assert expected - places == set()
     default_storage.delete("notes.txt")
+
+
+def test_the_search_looks_into_every_folder_of_files_and_into_no_other_place(known: User, tmp_path: Path, settings: Settings) -> None:
+    settings.STORAGES = settings.STORAGES | {"default": {"BACKEND": "django.core.files.storage.FileSystemStorage"}}
+    settings.MEDIA_ROOT = tmp_path / "not there yet"
+    before = traces.searched()[1]
+    settings.MEDIA_ROOT = tmp_path / "media"
+    for name in ("a.txt", "2026/11/b.txt", f"2026/{NAME}.png"):
+        (settings.MEDIA_ROOT / name).parent.mkdir(parents=True, exist_ok=True)
+        (settings.MEDIA_ROOT / name).write_bytes(NAME.encode() if name == "2026/11/b.txt" else b"\xff\x00")
+    (tmp_path / "beside.txt").write_text(NAME)
+    files = [trace.key for trace in traces.search(traces.Terms.of(known)) if trace.place == "file"]
+    assert (before, traces.searched()[1], sorted(files)) == (0, 3, ["2026/11/b.txt", f"2026/{NAME}.png"])
+
+
+def test_files_lie_in_a_folder_of_their_own() -> None:
+    assert (project.MEDIA_ROOT.name, project.MEDIA_ROOT.parent) == ("media", project.VAR_DIR)
 
 
 def test_after_an_erasure_nothing_names_them(known: User) -> None:
