@@ -6,6 +6,8 @@ from typing import Any
 LOGGERS: dict[str, Any] = {
     "orders.guide": {"handlers": ["guide"], "level": "INFO", "propagate": False},
     "uvicorn.access": {"level": "WARNING"},
+    # At INFO it writes down each socket with its address, which names the person.
+    "uvicorn.error": {"level": "WARNING"},
     # It would name people and their addresses; we log that a pair of them waits (accounts/login.py).
     "axes": {"level": "ERROR"},
     "django_guid": {"level": "WARNING"},
