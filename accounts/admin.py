@@ -5,7 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from django_otp.plugins.otp_static.admin import StaticDevice
@@ -71,6 +71,10 @@ class AuditAdmin(admin.ModelAdmin[AuditEntry]):
     search_fields = ("subject", "actor__username", "actor_id_then")
     search_help_text = _("Id of a person, a conversation or an order; or who did it")
     date_hierarchy = "at"
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Named for what it shows."""
+        return super().changelist_view(request, {"title": gettext("Audit log")} | (extra_context or {}))
 
     @admin.display(description=_("who"))
     def who(self, entry: AuditEntry) -> str:
