@@ -46,6 +46,10 @@ class ApiKeyAdmin(admin.ModelAdmin[ApiKey]):
         """The scopes as programs name them."""
         return ", ".join(key.scopes)
 
+    def get_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> tuple[str, ...]:
+        """Of a key that is not there yet nothing can be told."""
+        return self.fields if obj else ("user", "name", "scopes", "expiry_date")
+
     def get_readonly_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> tuple[str, ...]:
         """A key never changes hands: whose it was would no longer be told by what it did. One that was revoked stays so."""
         fixed = ("prefix", "last_used_at", *(["user"] if obj else []))

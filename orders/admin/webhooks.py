@@ -51,6 +51,10 @@ class WebhookEndpointAdmin(admin.ModelAdmin[WebhookEndpoint]):
     readonly_fields = ("off_reason", "failing_since", "created_by", "created_at")
     actions = ("replace_secret",)
 
+    def get_fields(self, request: HttpRequest, obj: WebhookEndpoint | None = None) -> tuple[str, ...]:
+        """Of one that is not there yet nothing can be told."""
+        return self.fields if obj else ("url", "types")
+
     def save_model(self, request: HttpRequest, obj: WebhookEndpoint, form: Any, change: bool) -> None:
         """A new one's secret is shown now; switching one on forgets why it was off."""
         if not change and isinstance(request.user, User):
