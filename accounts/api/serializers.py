@@ -75,12 +75,13 @@ def _taken(username: str) -> serializers.ValidationError:
     return serializers.ValidationError(_("There is a customer %(username)s already.") % {"username": username}, code="unique")
 
 
-def named(username: object) -> User | None:
+def named(username: object, *, among: "models.QuerySet[User] | None" = None) -> User | None:
     """The user of that name, as it would be stored; None for what can be nobody's: PostgreSQL refuses to look for a NUL."""
     if not isinstance(username, str) or len(username) > 1000:
         return None
     name = User.normalize_username(username.strip())
-    return User.objects.filter(username=name).first() if name.isprintable() else None
+    people = User.objects.all() if among is None else among
+    return people.filter(username=name).first() if name.isprintable() else None
 
 
 def customers() -> "models.QuerySet[User]":

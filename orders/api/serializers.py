@@ -1,7 +1,10 @@
 """Orders as the API takes them in and gives them out."""
 
+from collections.abc import Callable
+from contextlib import nullcontext
 from decimal import Decimal
-from typing import Any
+from functools import cache
+from typing import Any, TypeVar
 
 from django.core.exceptions import ValidationError as InvalidError
 from django.db import IntegrityError, transaction
@@ -18,6 +21,8 @@ from chat import links
 from orders import free_data, money
 from orders.models import Order, OrderConfirmation, OrderLine, Status
 from orders.placing import place
+
+Shower = TypeVar("Shower", bound=serializers.ModelSerializer[Any])
 
 MOST_LINES = 500
 ADDRESS = {
@@ -89,7 +94,7 @@ class CustomerField(serializers.SlugRelatedField[User]):
         """The customer; nobody is told of orders of people who were switched off."""
         if not isinstance(data, str):
             self.fail("invalid")
-        found = named(data)
+        found = named(data, among=self.get_queryset())
         if found is None or not found.is_active:
             self.fail("does_not_exist")
         return found
@@ -117,7 +122,7 @@ class OrderSerializer(Prepared[Order]):
     What was ordered, by whom and in which currency stays as it is: `customer`, `currency` and `lines` can't be changed.
     """
 
-    customer = CustomerField(slug_field="username", queryset=User.objects.all())
+    customer = CustomerField(slug_field="username", queryset=User.objects.select_related("conversation"))
     lines = LineSerializer(many=True)
     shipping_address = AddressSerializer(source="*", required=False)
     total = serializers.SerializerMethodField()
@@ -174,7 +179,7 @@ class OrderSerializer(Prepared[Order]):
     def get_confirmation(self, order: Order) -> dict[str, Any] | None:
         """The latest version's confirmation; null while the order is a draft."""
         latest = max(order.confirmations.all(), key=lambda row: row.version, default=None)
-        return ConfirmationSerializer(latest).data if latest else None
+        return _shower(ConfirmationSerializer).to_representation(latest) if latest else None
 
     def get_conversation_id(self, order: Order) -> str | None:
         """The customer's conversation, once there is one."""
@@ -233,8 +238,10 @@ class OrderSerializer(Prepared[Order]):
 
     def save(self, **kwargs: Any) -> Order:
         """Store the order; where another took its `external_id` since it was validated, say so."""
+        # A new one is stored by `place`, which is one transaction itself; a second one around it would cost two statements more.
+        whole = transaction.atomic() if self.instance is not None else nullcontext()
         try:
-            with transaction.atomic():
+            with whole:
                 order = super().save(**kwargs)
         except IntegrityError:
             if not self._is_taken(self.validated_data.get("external_id", "")):
@@ -247,6 +254,17 @@ class OrderSerializer(Prepared[Order]):
     def create(self, validated_data: dict[str, Any]) -> Order:
         """Store the order and its lines together."""
         return place(validated_data.pop("customer"), validated_data.pop("lines"), created_by=self._creator, **validated_data)
+
+
+def as_json(order: Order) -> dict[str, Any]:
+    """The order as the API gives it out."""
+    return dict(_shower(OrderSerializer).to_representation(order))
+
+
+@cache
+def _shower(form: Callable[[], Shower]) -> Shower:
+    """One serializer that only gives out: it keeps nothing, so that all threads share it. Building one costs more than using it."""
+    return form()
 
 
 def _stays() -> ErrorDetail:

@@ -20,7 +20,7 @@ from accounts.models import User
 from orders.api import telling
 from orders.api.filters import CustomerFilter, OrderFilter, Ordering
 from orders.api.intake import take_in
-from orders.api.serializers import OrderSerializer
+from orders.api.serializers import OrderSerializer, as_json
 from orders.models import Order
 from orders.rehearsal import rehearse, webhooks
 
@@ -67,7 +67,7 @@ class OrderViewSet(Api, mixins.RetrieveModelMixin, mixins.UpdateModelMixin, mixi
     def create(self, request: Request) -> Response:
         """201 with the new order; 200 with the one that this client gave the same `external_id`, changed where it still may be."""
         order, is_new = take_in(request.data, creator=request.user if isinstance(request.user, User) else None)
-        shown = self.get_serializer(order).data
+        shown = as_json(order)
         if is_dry_run(request):
             rehearsal = telling.rehearsal(rehearse(order), order)
             return Response({"order": shown, "is_new": is_new, **rehearsal, "webhooks": webhooks(order, is_new=is_new)})
