@@ -26,7 +26,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django_guid import get_guid
 
-from chat import backoff, sentences
+from chat import backoff, sentences, statements
 from chat.wakes import wake
 
 LONGEST_ERROR = 2000
@@ -178,8 +178,8 @@ class OutboxRow(models.Model):
         return now - self.created_at > timedelta(hours=settings.OUTBOX_MAX_AGE_HOURS)
 
     def _write(self, **fields: Any) -> None:
-        held = type(self)._base_manager.filter(pk=self.pk, lease_token=self.lease_token, state=State.WAITING)
-        if self.lease_token is None or not held.update(**fields):
+        ours = {"id": self.pk, "lease_token": self.lease_token, "state": State.WAITING}
+        if self.lease_token is None or not statements.change(type(self), fields, ours):
             raise LeaseLostError(f"{self._meta.label} {self.pk}")
         self._set(fields)
 

@@ -1,9 +1,9 @@
-"""The few statements that each message costs, written once instead of being built by the ORM for each: building takes longer than running.
+"""The few statements that each message and each mail costs, written once: for the ORM, building them takes longer than running them.
 
 Measured for one message: 2.1 ms of CPU with querysets, of which the database had a tenth.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -49,6 +49,37 @@ def update(model: type[Model], columns: Sequence[str], rows: Sequence[tuple[Any,
     if values:
         with connection.cursor() as cursor:
             cursor.executemany(f"UPDATE {_table(model)} SET {assignments} WHERE id = %s", values)  # noqa: S608 - our names
+
+
+def change(model: type[Model], fields: Mapping[str, Any], where: Mapping[str, Any]) -> int:
+    """Write these fields of the rows whose fields have those values; how many."""
+    condition, wanted = _conditions(model, where)
+    assignments = ", ".join(f"{_column(model, name)} = %s" for name in fields)
+    with connection.cursor() as cursor:
+        written = [_stored(model, name, value) for name, value in fields.items()]
+        cursor.execute(f"UPDATE {_table(model)} SET {assignments} WHERE {condition}", [*written, *wanted])  # noqa: S608 - our names
+        return int(cursor.rowcount)
+
+
+def is_any(model: type[Model], where: Mapping[str, Any]) -> bool:
+    """Whether a row's fields have these values."""
+    condition, wanted = _conditions(model, where)
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT 1 FROM {_table(model)} WHERE {condition} LIMIT 1", wanted)  # noqa: S608 - our names
+        return cursor.fetchone() is not None
+
+
+def _conditions(model: type[Model], where: Mapping[str, Any]) -> tuple[str, list[Any]]:
+    conditions = [f"{_column(model, name)} {'IS NULL' if value is None else '= %s'}" for name, value in where.items()]
+    return " AND ".join(conditions), [_stored(model, name, value) for name, value in where.items() if value is not None]
+
+
+def _stored(model: type[Model], name: str, value: Any) -> Any:
+    return model._meta.get_field(name).get_db_prep_save(value, connection)  # type: ignore[union-attr] # columns only
+
+
+def _column(model: type[Model], name: str) -> str:
+    return connection.ops.quote_name(str(model._meta.get_field(name).column))  # type: ignore[union-attr] # columns only
 
 
 def _table(model: type[Model]) -> str:

@@ -15,6 +15,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from chat import statements
 from orders import feed
 from orders.delivery import state_of
 from orders.feed_models import Happening
@@ -74,7 +75,7 @@ def record(told: Sequence[Told]) -> None:
 def adopt(confirmation: OrderConfirmation) -> None:
     """Give a confirmation whose message id has just become known the events that were quicker."""
     message_id = confirmation.message_id.strip("<>")
-    if message_id and MailEvent.objects.filter(confirmation=None, message_id=message_id).exists():
+    if message_id and statements.is_any(MailEvent, {"confirmation": None, "message_id": message_id}):
         _fold(confirmation, message_id)
 
 

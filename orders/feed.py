@@ -23,7 +23,7 @@ from orders.webhook_models import WebhookDelivery, WebhookEndpoint
 
 BATCH = 500
 # Each numbering is a commit of its own; the feed may be so far behind.
-FEED_SECONDS = 0.1
+FEED_SECONDS = 0.25
 LONGEST_PAGE = 500
 JSON = dict[str, Any]
 
