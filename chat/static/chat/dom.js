@@ -45,31 +45,48 @@ export function linkified(text) {
 }
 
 /**
- * Makes the list show the rows and changes as little as possible: an element stays while its row looks the same, so that focus, selection
- * and what a screen reader is told stay right. rows: [{key, look, …}]; nodes: Map of key -> element, kept by the caller; build(row): an element.
+ * Makes the list show the rows and changes as little as possible: an element stays while its row looks the same, and the one that has the
+ * focus is not moved, so that focus, selection and what a screen reader is told stay right. rows: [{key, look, …}]; nodes: Map of
+ * key -> element, kept by the caller; build(row, old): an element, which may be the old one, changed in place.
  */
 export function reconcile(list, nodes, rows, build) {
-  // The first time, the server's own rows give way to ours.
-  if (!nodes.size) list.replaceChildren();
+  if (!nodes.size) adopt(list, nodes);
   const keys = new Set(rows.map((row) => row.key));
   for (const [key, node] of nodes) {
     if (keys.has(key)) continue;
     node.remove();
     nodes.delete(key);
   }
-  let place = list.firstChild;
+  let place = list.firstElementChild;
   for (const row of rows) {
     const old = nodes.get(row.key);
-    const node = old?.look === row.look ? old : build(row);
+    const node = old?.look === row.look ? old : build(row, old);
     node.look = row.look;
     nodes.set(row.key, node);
     if (old && old !== node) {
       if (old === place) place = node;
       replace(old, node);
     }
-    if (node === place) place = place.nextSibling;
+    if (node.contains(document.activeElement)) place = pass(place, node);
+    if (node === place) place = place.nextElementSibling;
     else list.insertBefore(node, place);
   }
+}
+
+/** The first time: the server's own rows give way to ours, but for those that say which row they are. */
+function adopt(list, nodes) {
+  for (const node of [...list.children]) {
+    if (node.dataset.key) nodes.set(node.dataset.key, node);
+    else node.remove();
+  }
+}
+
+/** An element that is moved loses its focus; so what stands before it goes behind it instead. */
+function pass(place, node) {
+  const between = [];
+  for (let other = place; other !== node; other = other.nextElementSibling) between.push(other);
+  node.after(...between);
+  return node;
 }
 
 function replace(old, node) {

@@ -32,18 +32,23 @@ function waitOf(row) {
 
 function loudness({ waiting_since }) {
   const minutes = waiting_since ? minutesSince(waiting_since) : 0;
-  return minutes >= RED_MINUTES ? ".red" : minutes >= AMBER_MINUTES ? ".amber" : "";
+  return minutes >= RED_MINUTES ? " red" : minutes >= AMBER_MINUTES ? " amber" : "";
 }
 
-function item(row) {
+/** The row's element, made anew or changed in place: whoever is on its link, by keyboard or with the button held down, stays there. */
+function item(row, node = el("li", {}, el("a"))) {
   const { customer, order, new_device: isNewDevice } = row;
-  return el(`li.waiter${row.unread ? ".unread" : ""}${loudness(row)}`, {}, el("a", { href: row.url },
+  const link = node.firstElementChild;
+  node.className = `waiter${row.unread ? " unread" : ""}${loudness(row)}`;
+  link.href = row.url;
+  link.replaceChildren(
     el("span.line", {}, el("bdi.name", {}, customer.display_name || customer.name), " ",
       order && el("span.about", {}, words("about", { number: order.id }), " ", state(order.status)), " ",
       isNewDevice && el("span.new-device", {}, icon("alert"), ` ${words("new-device")}`)),
     " ", waitOf(row), " ",
     el("span.said", {}, el("bdi.last", {}, row.last_text), " ",
-      row.unread > 0 && el("span.count", {}, row.unread, el("span.visually-hidden", {}, ` ${words("unread")}`)))));
+      row.unread > 0 && el("span.count", {}, row.unread, el("span.visually-hidden", {}, ` ${words("unread")}`))));
+  return node;
 }
 
 /** Waiting longest first, then the newest. */
@@ -89,6 +94,7 @@ class Inbox {
       rows.push(...answer.results);
       next = answer.next;
     }
+    this.isLoaded = true;
     return this.receive(rows);
   }
 
@@ -102,9 +108,11 @@ class Inbox {
   }
 
   draw() {
+    // What comes over the socket before the list is there waits for it; until then the server's rows stand.
+    if (!this.isLoaded) return;
     const rows = [...this.rows.values()].sort(byWaiting);
     if (!rows.length) return;
-    reconcile($("waiters"), this.nodes, rows.map((row) => ({ key: row.id, look: JSON.stringify(row) + waitOf(row).textContent, row })), ({ row }) => item(row));
+    reconcile($("waiters"), this.nodes, rows.map((row) => ({ key: row.id, look: JSON.stringify(row) + waitOf(row).textContent, row })), ({ row }, old) => item(row, old));
     $("nobody").hidden = true;
     const waiting = rows.filter((row) => row.waiting_since).length;
     const summary = waiting ? words("waiting", { n: waiting }) : words("nobody-waits");

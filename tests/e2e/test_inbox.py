@@ -1,0 +1,127 @@
+"""The inbox under an agent's hands: rows change and change places, and whoever is on one stays on it."""
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Locator, Page, Route, WebSocket, expect
+
+from tests.e2e.chats import Chat, enter, expect_sent, order_chat, say, write_many
+from tests.e2e.test_story import log_in
+from tests.running import Product, wait_for
+
+NewPage = Callable[..., Page]
+
+
+@pytest.fixture
+def chat(product: Product) -> Chat:
+    """A conversation of one's own."""
+    return order_chat(product)
+
+
+@pytest.fixture
+def customer(new_page: NewPage, chat: Chat) -> Page:
+    """Its customer, who has not written yet."""
+    return enter(new_page(), chat.link)
+
+
+@pytest.fixture
+def desk(new_page: NewPage) -> Page:
+    """The inbox, drawn by its script."""
+    page = new_page()
+    log_in(page, "agent", onward="/inbox/")
+    expect(page.locator("#summary")).not_to_be_empty()
+    return page
+
+
+def row_of(desk: Page, chat: Chat) -> Locator:
+    """The link that is the conversation's row."""
+    return desk.locator(f"#waiters a[href='{chat.agents_path}']")
+
+
+def place_of(row: Locator) -> int:
+    """How many rows are above."""
+    return int(row.evaluate("(link) => [...link.closest('ul').children].indexOf(link.closest('li'))"))
+
+
+def hold_focus(row: Locator) -> None:
+    """Focus the row, and write down each time that a row loses it."""
+    row.evaluate(
+        """(link) => {
+             window.lost = [];
+             document.querySelector('#waiters').addEventListener('focusout', () => lost.push(document.activeElement.tagName));
+             link.focus();
+           }"""
+    )
+    expect(row).to_be_focused()
+
+
+def expect_focus_held(row: Locator) -> None:
+    """The row has the focus and has never been without."""
+    expect(row).to_be_focused()
+    assert row.page.evaluate("lost") == []
+
+
+def test_a_row_that_changes_and_moves_keeps_the_focus(desk: Page, chat: Chat, customer: Page, product: Product) -> None:
+    later = order_chat(product)
+    expect(row_of(desk, later)).to_be_visible()
+    row = row_of(desk, chat)
+    assert place_of(row) > place_of(row_of(desk, later))
+    hold_focus(row)
+    say(customer, "Is anybody there?")
+    expect(row).to_contain_text("Is anybody there?")
+    assert place_of(row) < place_of(row_of(desk, later))
+    expect_focus_held(row)
+
+
+def test_a_row_keeps_the_focus_while_the_one_above_is_answered(
+    desk: Page, chat: Chat, customer: Page, product: Product, new_page: NewPage
+) -> None:
+    later = order_chat(product)
+    say(customer, "Is anybody there?")
+    expect_sent(customer)
+    say(enter(new_page(), later.link), "Me too")
+    row = row_of(desk, later)
+    expect(row).to_contain_text("Me too")
+    assert place_of(row_of(desk, chat)) < place_of(row)
+    hold_focus(row)
+    colleague = desk.context.new_page()
+    colleague.goto(chat.agents_path)
+    write_many(colleague, ["Good morning"])
+    expect(row_of(desk, chat)).to_contain_text("Good morning")
+    assert place_of(row_of(desk, chat)) > place_of(row)
+    expect_focus_held(row)
+
+
+def test_news_that_come_before_the_list_leave_the_servers_rows_and_the_focus(new_page: NewPage, chat: Chat, customer: Page) -> None:
+    page, held, frames = new_page(), list[Route](), list[str]()
+    page.route("**/api/conversations/**", lambda route: held.append(route))
+    page.on("websocket", lambda socket: listen(socket, frames))
+    log_in(page, "agent", onward="/inbox/")
+    wait_for(lambda: page.evaluate("1") and held, "the question for the list")
+    rows = page.locator("#waiters > li").count()
+    hold_focus(row_of(page, chat))
+    say(customer, "Is anybody there?")
+    wait_for(lambda: page.evaluate("1") and "Is anybody there?" in "".join(frames), "the row over the socket")
+    assert page.locator("#waiters > li").count() == rows
+    for route in held:
+        route.continue_()
+    expect(row_of(page, chat)).to_contain_text("Is anybody there?")
+    expect_focus_held(row_of(page, chat))
+
+
+def listen(socket: WebSocket, frames: list[str]) -> None:
+    """Keep what comes over the socket."""
+    socket.on("framereceived", lambda frame: frames.append(str(frame)))
+
+
+def test_a_click_on_a_row_that_changes_meanwhile_still_opens_it(desk: Page, chat: Chat, customer: Page) -> None:
+    say(customer, "Is anybody there?")
+    row = row_of(desk, chat)
+    expect(row).to_contain_text("Is anybody there?")
+    row.hover()
+    desk.mouse.down()
+    say(customer, "Hello?")
+    expect_sent(customer)
+    expect(row).to_contain_text("Hello?")
+    desk.mouse.up()
+    desk.wait_for_url(f"**{chat.agents_path}")
