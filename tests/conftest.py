@@ -1,5 +1,6 @@
 """People that every test knows, and the door to the outside shut."""
 
+import signal
 from collections.abc import Callable
 from decimal import Decimal
 
@@ -13,6 +14,12 @@ from orders.models import Order, OrderLine, Status
 
 Lines = tuple[tuple[str, int, str], ...]
 DEFAULT_LINES: Lines = (("Widget", 2, "4.99"), ("Blue mug", 1, "12.50"))
+
+
+def pytest_configure() -> None:
+    """Hear Ctrl-C where a shell started the tests in the background: what ignores it, every process that a test starts ignores too."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

@@ -249,14 +249,14 @@ def test_a_talk_to_and_fro_is_no_further_text(talking: tuple[Client, Client], al
 
 def test_an_agent_who_sees_the_next_line_gets_no_text_about_it(talking: tuple[Client, Client], alice: User) -> None:
     write(talking[0], alice, "Where is it?")
-    talking[1].post(side.address(alice, "seen"), {"sequence": 999}, content_type="application/json")
+    talking[1].post(side.address(alice, "seen"), {"sequence": side.conversation_of(alice).sequence}, content_type="application/json")
     work_later()
     assert (len(texts()), Notice.objects.order_by("pk").last().error_code) == (1, "agent_is_there")  # type: ignore[union-attr]
 
 
 def test_a_line_that_was_seen_and_not_answered_is_told_after_a_while(talking: tuple[Client, Client], alice: User) -> None:
     write(talking[0], alice, "Where is it?")
-    talking[1].post(side.address(alice, "seen"), {"sequence": 999}, content_type="application/json")
+    talking[1].post(side.address(alice, "seen"), {"sequence": side.conversation_of(alice).sequence}, content_type="application/json")
     work_later()
     side.minutes_pass(waiting.AROUND.total_seconds() / 60 + 1)
     work_later()
