@@ -3,10 +3,10 @@
     python -m benchmarks.accept [--repeats 5] [--seconds 6]
 
 The product is `manage.py serve`: key, throttle, validation, order, line and confirmation row in one commit, the answer with its links.
-The peer (`benchmarks.bare`) inserts one row by DRF behind the same uvicorn, thread pool and SQLite settings, with no log-in and nothing
-else. Both run at once and take turns; a ratio is of one turn each, one right after the other. The first table is of acceptance alone
-(`--no-worker`: the outbox is left to another process, which is not running). The second serves and works in one process, as the demo
-does, while Sendinblue's twin answers at once, after 5 seconds, or not at all.
+The peers (`benchmarks.bare`) insert one row, and an order with its line and a row to be sent, by DRF behind the same uvicorn, thread
+pool and SQLite settings, with no log-in and nothing else. All take turns; a ratio is of one turn each, one right after the other. The
+first table is of acceptance alone (`--no-worker`: the outbox is left to another process, which is not running). The second serves and
+works in one process, as the demo does, while Sendinblue's twin answers at once, after 5 seconds, or not at all.
 """
 
 import argparse
@@ -37,6 +37,7 @@ class Site:
     """Where orders are posted, and what each post says."""
 
     port: int
+    path: str
     headers: dict[str, str]
     body: Callable[[int], bytes]
 
@@ -62,18 +63,25 @@ def main() -> None:
 
 
 def against_bare(brevo: stage.Provider, *, clients: int, repeats: int, seconds: float) -> None:
-    """The product and the bare insert in turns."""
-    ratios = []
-    with product(brevo, "--no-worker") as ours, bare() as peer:
-        for site in (ours, peer):
+    """The product and both bare inserts in turns."""
+    ratios: dict[str, list[float]] = {"one row": [], "the same rows": []}
+    with product(brevo, "--no-worker") as ours, bare() as (one, same):
+        for site in (ours, one, same):
             turn(site, clients=clients, seconds=1)
         for repeat in range(1, repeats + 1):
             with stage.measured() as load:
-                mine, theirs = turn(ours, clients=clients, seconds=seconds), turn(peer, clients=clients, seconds=seconds)
-            ratios.append(mine.per_second / theirs.per_second)
-            rates = f"{mine.per_second:.0f}/s (p50 {mine.p50_ms:.1f} ms) is {ratios[-1]:.1%} of {theirs.per_second:.0f}/s"
-            print(f"{clients} clients, repeat {repeat}: {rates} (p50 {theirs.p50_ms:.1f} ms); {load}", flush=True)
-    print(f"{clients} clients: median {statistics.median(ratios):.1%}, from {min(ratios):.1%} to {max(ratios):.1%}", flush=True)
+                mine = turn(ours, clients=clients, seconds=seconds)
+                theirs = [turn(site, clients=clients, seconds=seconds) for site in (one, same)]
+            told = f"{mine.per_second:.0f}/s (p50 {mine.p50_ms:.1f} ms)"
+            for found, peer in zip(ratios.values(), theirs, strict=True):
+                found.append(mine.per_second / peer.per_second)
+                told += f", {found[-1]:.1%} of {peer.per_second:.0f}/s (p50 {peer.p50_ms:.1f} ms)"
+            print(f"{clients} clients, repeat {repeat}: {told}; {load}", flush=True)
+    for name, found in ratios.items():
+        print(
+            f"{clients} clients, against {name}: median {statistics.median(found):.1%}, from {min(found):.1%} to {max(found):.1%}",
+            flush=True,
+        )
 
 
 def while_providers_hang(brevo: stage.Provider, *, repeats: int, seconds: float) -> None:
@@ -110,7 +118,7 @@ def product(brevo: stage.Provider, *options: str) -> Iterator[Site]:
         process = stage.start(environment, "manage.py", "serve", "--port", str(port), *options)
         try:
             stage.wait_for_answer(f"http://127.0.0.1:{port}/healthz")
-            yield Site(port, {"Authorization": f"Token {key}"}, order)
+            yield Site(port, "/api/orders/", {"Authorization": f"Token {key}"}, order)
         finally:
             # Mails that hang would be waited for.
             process.kill()
@@ -118,16 +126,21 @@ def product(brevo: stage.Provider, *options: str) -> Iterator[Site]:
 
 
 @contextmanager
-def bare() -> Iterator[Site]:
-    """The bare insert on a fresh database."""
+def bare() -> Iterator[tuple[Site, Site]]:
+    """The bare insert of one row, and of as many rows as the product writes, on a fresh database."""
     with tempfile.TemporaryDirectory() as folder:
         port = free_port()
         process = stage.start(stage.environment(Path(folder)), "-m", "benchmarks.bare", str(port))
         try:
             stage.wait_for_answer(f"http://127.0.0.1:{port}/healthz")
-            yield Site(port, {}, lambda number: json.dumps({"customer": f"customer-{number % CUSTOMERS}"}).encode())
+            yield Site(port, "/api/orders/", {}, one_row), Site(port, "/api/whole-orders/", {}, order)
         finally:
             stage.end(process)
+
+
+def one_row(number: int) -> bytes:
+    """What the bare insert of one row takes."""
+    return json.dumps({"customer": f"customer-{number % CUSTOMERS}"}).encode()
 
 
 def order(number: int) -> bytes:
@@ -143,7 +156,7 @@ def turn(site: Site, *, clients: int, seconds: float) -> Turn:
     def post(client: int) -> list[float]:
         connection, waits = http.client.HTTPConnection("127.0.0.1", site.port, timeout=30), []
         while (began := time.perf_counter()) < until:
-            connection.request("POST", "/api/orders/", site.body(client + len(waits)), {"Content-Type": "application/json", **site.headers})
+            connection.request("POST", site.path, site.body(client + len(waits)), {"Content-Type": "application/json", **site.headers})
             answer = connection.getresponse()
             body = answer.read()
             assert answer.status == 201, body

@@ -1,8 +1,9 @@
-"""The least that a Django of the same stack does: one DRF view that inserts one row, with the product's own server and database settings.
+"""The least that a Django of the same stack does: DRF views that insert, with the product's own server and database settings.
 
     DATABASE_URL=... python -m benchmarks.bare PORT
 
-No log-in, no limits, no middleware, no lines, no confirmation, nothing that is sent. It is the peer of `benchmarks.accept`, and its start
+`/api/orders/` inserts one row, `/api/whole-orders/` an order, its lines and a row to be sent in one commit. No log-in, no limits, no
+middleware, no rules, nothing that is sent. It is the peer of `benchmarks.accept`, and its start
 that of `benchmarks.recovery`.
 """
 
@@ -38,10 +39,11 @@ if __name__ == "__main__":
     from django.core.wsgi import get_wsgi_application
     from django.db import connection
 
-    from benchmarks.bare_urls import Order
+    from benchmarks.bare_urls import Line, Order, ToSend
 
     with connection.schema_editor() as editor:
         if Order._meta.db_table not in connection.introspection.table_names():
-            editor.create_model(Order)
+            for model in (Order, Line, ToSend):
+                editor.create_model(model)
     pages = WSGIMiddleware(cast(Any, get_wsgi_application()), workers=10)
     uvicorn.run(cast(Any, pages), host="127.0.0.1", port=int(sys.argv[1]), log_config=None, access_log=False, lifespan="off")

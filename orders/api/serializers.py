@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 
 from django.core.exceptions import ValidationError as InvalidError
 from django.db import IntegrityError, transaction
-from django.db.models import prefetch_related_objects
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
@@ -247,13 +246,22 @@ class OrderSerializer(Prepared[Order]):
             if not self._is_taken(self.validated_data.get("external_id", "")):
                 raise
             raise TakenError from None
-        # The answer asks for them more than once; outside of the transaction, so that nobody waits for that.
-        prefetch_related_objects([order], "lines")
         return order
 
     def create(self, validated_data: dict[str, Any]) -> Order:
         """Store the order and its lines together."""
-        return place(validated_data.pop("customer"), validated_data.pop("lines"), created_by=self._creator, **validated_data)
+        lines = validated_data.pop("lines")
+        order = place(validated_data.pop("customer"), lines, created_by=self._creator, **validated_data)
+        _keep(order, "lines", [OrderLine(order=order, **line) for line in lines])
+        _keep(order, "confirmations", [OrderConfirmation(order=order, version=order.version)] if order.is_told else [])
+        return order
+
+
+def _keep(order: Order, name: str, rows: list[Any]) -> None:
+    """Let `all()` answer what was just written without reading it back; Django has no public way to say so."""
+    written = getattr(order, name).all()
+    written._result_cache = rows
+    order.__dict__.setdefault("_prefetched_objects_cache", {})[name] = written
 
 
 def as_json(order: Order) -> dict[str, Any]:

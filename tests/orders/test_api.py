@@ -73,6 +73,14 @@ def test_an_order_is_answered_as_it_was_stored(shop: Client, alice: User) -> Non
     assert made["shipping_address"] == address
 
 
+@pytest.mark.parametrize("status", ["placed", "draft"])
+def test_the_answer_to_a_post_is_what_a_get_answers(shop: Client, alice: User, status: str) -> None:
+    """It is written without reading anything back, so nothing else holds the two together."""
+    lines = [line(unit_price="1"), line(name="Blue  mug ", unit_price="2.5", quantity=3), line(unit_price=7, sku="S")]
+    made = post(shop, body(status=status, lines=lines)).json()
+    assert made == shop.get(f"{URL}{made['number']}/").json()
+
+
 def test_an_order_posted_without_the_last_slash_is_taken_too(shop: Client, alice: User) -> None:
     assert shop.post(URL.rstrip("/"), body(), content_type="application/json").status_code == 201
 
