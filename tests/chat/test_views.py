@@ -69,6 +69,22 @@ def test_the_mails_link_shows_the_order(browser: Client, order: Order) -> None:
     assert (answer.status_code, "Blue mug" in answer.content.decode()) == (200, True)
 
 
+def test_an_order_that_is_not_told_yet_is_announced(browser: Client, alice: User) -> None:
+    page = come_in(browser, link_to(conversations.open_for(alice))).content.decode()
+    assert ("Order 1001 appears here by itself once it is confirmed." in page, "There are no orders yet." in visible(page)) == (True, False)
+
+
+def test_the_agent_reads_that_a_customer_has_no_orders(browser: Client, agent: User, alice: User) -> None:
+    browser.force_login(agent)
+    page = browser.get(links.path_for(conversations.open_for(alice), 0, username=agent.username)).content.decode()
+    assert "There are no orders yet." in visible(page)
+
+
+def visible(page: str) -> str:
+    """The page without the words that wait for its scripts."""
+    return re.sub(r"<template.*?</template>", "", page, flags=re.DOTALL)
+
+
 def test_after_the_link_the_page_opens_without_its_key(browser: Client, order: Order) -> None:
     come_in(browser, link(order))
     assert browser.get(path(order)).status_code == 200

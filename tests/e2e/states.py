@@ -282,6 +282,26 @@ def order_open(scene: Scene) -> Page:
     return page
 
 
+def orders_failed(scene: Scene) -> Page:
+    """The order has changed, and what draws it could not be loaded."""
+    chat = scene.chat()
+    page, _agent = scene.talk(chat)
+    page.route("**/panel*.js", lambda route: route.abort())
+    set_status(chat, "shipped")
+    expect(page.locator(".orders-failed")).to_be_attached()
+    page.locator("#order").evaluate("(order) => { order.open = true; }")
+    return page
+
+
+def no_orders(scene: Scene) -> Page:
+    """A customer who has ordered nothing yet, as an agent sees them."""
+    page = scene.page()
+    made = page.request.post("/user", data={"username": "signe", "name": "Signe Lund"}).json()
+    log_in(page, "agent", onward=f"/chat/agent/{made['conversation_id']}/0")
+    page.locator("#order").evaluate("(order) => { order.open = true; }")
+    return page
+
+
 def forty_lines(scene: Scene) -> Page:
     """A long order of somebody with a long name, and what people paste."""
     lines = [
@@ -307,7 +327,7 @@ def forty_lines(scene: Scene) -> Page:
 STATES: list[Callable[[Scene], Page]] = [
     door, new_device, first_load, empty, connecting, sending, offline, outcome_unknown, connected_again, seen, typing,
     not_sent, too_long, unread, new_messages, older_messages, ended, turned_away, order_changed, order_changed_agent,
-    only_this_order, order_open, forty_lines,
+    only_this_order, order_open, orders_failed, no_orders, forty_lines,
 ]  # fmt: skip
 
 

@@ -309,8 +309,20 @@ class Conversation {
 
   /** The server has drawn the orders; what draws them here is loaded when something about them changes. */
   async drawOrders() {
-    const { drawPanel } = await import("./panel.js");
-    drawPanel($("order"), this);
+    const panel = await import("./panel.js").catch(() => null);
+    if (panel) panel.drawPanel($("order"), this);
+    else this.tellOrdersFailed();
+  }
+
+  /** What is shown of the order is no longer so. All that is typed and unsent outlives a reload, which is only safe with a connection. */
+  tellOrdersFailed() {
+    const [bar, body] = $("order").children;
+    if (body.querySelector(".orders-failed")) return;
+    const card = $("orders-failed").content.firstElementChild.cloneNode(true);
+    bar.replaceChildren(...card.firstElementChild.cloneNode(true).childNodes, bar.lastElementChild);
+    card.querySelector("button").addEventListener("click", () => (this.state === "waiting" ? this.drawOrders() : location.reload()));
+    for (const old of body.querySelectorAll(".order-card, .history .state")) old.remove();
+    body.prepend(card);
   }
 
   async loadOlder() {

@@ -25,11 +25,12 @@ function card(order) {
     el("dl.facts", {}, ...facts.flatMap(([key, value]) => [el("dt", {}, words(key)), el("dd", {}, value)])));
 }
 
-function history(orders, current, title) {
+function history(orders, { current, role }) {
   const link = (order) => el("a", { href: order.id, "data-order": order.id, "aria-current": order.id === current || null },
     el("span.number", {}, nameOf(order)), " ", sum(order.total, order, "span.money"), " ", el("span.date", {}, placed(order)), " ", state(order.status));
-  return el("section.card.history-card", { "aria-labelledby": "history-title" }, el("h2", { id: "history-title" }, title),
-    orders.length ? el("ul.history", {}, ...orders.map((order) => el("li", {}, link(order)))) : el("p.muted", {}, words("no-orders")));
+  return el("section.card.history-card", { "aria-labelledby": "history-title" }, el("h2", { id: "history-title" }, words(role === "agent" ? "all-orders" : "your-orders")),
+    orders.length ? el("ul.history", {}, ...orders.map((order) => el("li", {}, link(order))))
+      : el("p.muted", {}, words(role === "agent" ? "no-orders" : "order-to-come", { number: current })));
 }
 
 /** orders: Map of number -> order; current: the number of the one shown. */
@@ -40,11 +41,12 @@ export function drawPanel(panel, { orders, current, role }) {
   chevron.classList.add("chevron");
   const bar = order ? [el("span.number", {}, nameOf(order)), " ", state(order.status), " ", sum(order.total, order, "span.money")] : [words("your-orders")];
   panel.querySelector(".order-bar").replaceChildren(...bar, chevron);
-  const all = history([...orders.values()].sort((a, b) => b.id - a.id), current, words(role === "agent" ? "all-orders" : "your-orders"));
+  const all = history([...orders.values()].sort((a, b) => b.id - a.id), { current, role });
   // Forms that the server drew stay as they are, with what was typed into them.
+  const zone = panel.querySelector(".zone");
   const kept = [...panel.querySelectorAll(".call, .entry-card")];
-  const held = kept.some((part) => part.contains(document.activeElement)) ? document.activeElement : null;
-  panel.querySelector(".order-body").replaceChildren(...[order && card(order), ...kept, all].filter(Boolean));
+  const held = [...kept, zone].some((part) => part?.contains(document.activeElement)) ? document.activeElement : null;
+  panel.querySelector(".order-body").replaceChildren(...[order && card(order), ...kept, all, zone].filter(Boolean));
   held?.focus();
   if (focused) panel.querySelector(`.history [data-order="${focused}"]`)?.focus();
 }
