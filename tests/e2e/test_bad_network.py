@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, Request, expect
+from playwright.sync_api import BrowserContext, Page, Request, WebSocket, expect
 
 from tests.e2e.chats import FATE, bubble, enter, expect_sent, order_chat, recorded, say
 from tests.e2e.test_story import log_in
@@ -107,6 +107,25 @@ def test_a_sign_of_life_brings_the_connection_back_at_once(product: Product, new
     expect_cut_off(page)
     wire.mend()
     page.evaluate("(sign) => dispatchEvent(new Event(sign))", sign)
+    expect(page.locator("#link-state")).to_have_text("Connected again")
+
+
+def test_a_sign_of_life_counts_also_while_an_attempt_hangs(product: Product, new_page: NewPage, wire: Wire) -> None:
+    page, sockets = new_page(expects=UNREACHABLE), list[WebSocket]()
+    page.on("websocket", lambda socket: sockets.append(socket))
+    page.clock.install()
+    enter(page, order_chat(product).link, by=wire.url)
+    say(page, "Hello")
+    expect_sent(page)
+    stop_the_clock(page)
+    wire.cut()
+    expect_cut_off(page)
+    wire.mend()
+    wire.lose_answers()
+    before = len(sockets)
+    wait_for(lambda: page.clock.run_for(500) or sockets[before:], "the next attempt")
+    page.evaluate("dispatchEvent(new Event('online'))")
+    wire.break_off()
     expect(page.locator("#link-state")).to_have_text("Connected again")
 
 

@@ -33,6 +33,11 @@ class Wire:
         """Let everything pass again."""
         self._is_cut = self._loses_answers = False
 
+    def break_off(self) -> None:
+        """Break every connection, and let new ones pass."""
+        self.mend()
+        self._loop.call_soon_threadsafe(self._break)
+
     def lose_answers(self) -> None:
         """What the browser says still arrives; what the product says does not."""
         self._loses_answers = True

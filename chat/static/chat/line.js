@@ -67,9 +67,10 @@ export class Line {
     if (this.isStopped) return;
     if (this.isPolling) this.pollSoon();
     if (this.isOpen) this.ping(WAKE_MS);
-    else if (!this.socket) {
+    else {
       this.attempt = 0;
-      this.connect();
+      if (this.socket) this.isWoken = true;
+      else this.connect();
     }
   }
 
@@ -137,6 +138,13 @@ export class Line {
     if (!this.isPolling) this.tell("waiting");
     // 4429: too fast. And while polling works, the socket is only tried now and then.
     if (code === 4429 || this.state === "live") this.attempt = Math.max(this.attempt, 4);
+    // An attempt that began before the network was back says nothing about now.
+    const { isWoken } = this;
+    this.isWoken = false;
+    if (isWoken && code !== 4429) {
+      this.connect();
+      return;
+    }
     this.later("connect", backoff(this.attempt), () => this.connect());
     this.attempt += 1;
   }
@@ -154,7 +162,7 @@ export class Line {
       this.drop(socket);
     }
     if (socket !== this.socket) return;
-    Object.assign(this, { isOpen: true, isPolling: false, attempt: 0, failures: 0 });
+    Object.assign(this, { isOpen: true, isPolling: false, isWoken: false, attempt: 0, failures: 0 });
     clearTimeout(this.timers.poll);
     this.tell("live");
   }
