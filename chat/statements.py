@@ -75,7 +75,8 @@ def _conditions(model: type[Model], where: Mapping[str, Any]) -> tuple[str, list
 
 
 def _stored(model: type[Model], name: str, value: Any) -> Any:
-    return model._meta.get_field(name).get_db_prep_save(value, connection)  # type: ignore[union-attr] # columns only
+    key = value.pk if isinstance(value, Model) else value
+    return model._meta.get_field(name).get_db_prep_save(key, connection)  # type: ignore[union-attr] # columns only
 
 
 def _column(model: type[Model], name: str) -> str:
