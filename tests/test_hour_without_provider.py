@@ -112,6 +112,8 @@ def hour(settings: Settings, monkeypatch: pytest.MonkeyPatch, alice: User) -> It
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
+# The worker closes its connection when it ends; inside a test's transaction that would be the test's own.
+@pytest.mark.django_db(transaction=True)
 def test_what_waited_for_an_hour_goes_out_once_at_the_limit_and_without_a_herd(hour: Hour) -> None:
     print(hour.told())
     waited = [order for order in hour.mails if order >= HOUR]

@@ -93,20 +93,40 @@ def test_a_row_keeps_the_focus_while_the_one_above_is_answered(
 
 
 def test_news_that_come_before_the_list_leave_the_servers_rows_and_the_focus(new_page: NewPage, chat: Chat, customer: Page) -> None:
-    page, held, frames = new_page(), list[Route](), list[str]()
-    page.route("**/api/conversations/**", lambda route: held.append(route))
+    page, held, frames = new_page(), Held(), list[str]()
+    page.route("**/api/conversations/**", held.take)
     page.on("websocket", lambda socket: listen(socket, frames))
     log_in(page, "agent", onward="/inbox/")
-    wait_for(lambda: page.evaluate("1") and held, "the question for the list")
+    wait_for(lambda: page.evaluate("1") and held.routes, "the question for the list")
     rows = page.locator("#waiters > li").count()
     hold_focus(row_of(page, chat))
     say(customer, "Is anybody there?")
     wait_for(lambda: page.evaluate("1") and "Is anybody there?" in "".join(frames), "the row over the socket")
     assert page.locator("#waiters > li").count() == rows
-    for route in held:
-        route.continue_()
+    held.let_go()
     expect(row_of(page, chat)).to_contain_text("Is anybody there?")
     expect_focus_held(row_of(page, chat))
+
+
+class Held:
+    """Requests that wait until they are let go; whatever is asked later goes its way at once."""
+
+    def __init__(self) -> None:
+        self.routes: list[Route] = []
+        self._is_open = False
+
+    def take(self, route: Route) -> None:
+        """Hold it."""
+        if self._is_open:
+            route.continue_()
+        else:
+            self.routes.append(route)
+
+    def let_go(self) -> None:
+        """All that were held, and from now on every one."""
+        self._is_open = True
+        for route in self.routes:
+            route.continue_()
 
 
 def listen(socket: WebSocket, frames: list[str]) -> None:
