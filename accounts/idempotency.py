@@ -17,6 +17,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import StoredAnswer
+from accounts.storable import storable
 
 KEPT = timedelta(days=7)
 LONGEST_KEY = 255
@@ -73,7 +74,7 @@ def once(asked: Asked, act: Callable[[], Answer]) -> tuple[Answer, bool]:
 
 def digests(body: Any) -> dict[str, str]:
     """A digest of each field of a body, by its path ("lines.0.quantity"): enough to name what differs, and nobody's data."""
-    return {_storable(path): hashlib.sha256(value.encode(errors="replace")).hexdigest()[:16] for path, value in _leaves(body, "")}
+    return {storable(path, nul="?"): hashlib.sha256(value.encode(errors="replace")).hexdigest()[:16] for path, value in _leaves(body, "")}
 
 
 def prune() -> int:
@@ -98,8 +99,3 @@ def _leaves(value: Any, path: str) -> Iterator[tuple[str, str]]:
             yield from _leaves(part, f"{path}.{name}" if path else str(name))
     else:
         yield path, json.dumps(value, default=repr)
-
-
-def _storable(path: str) -> str:
-    """A path that every database takes, whatever the caller named their fields."""
-    return path.encode(errors="replace").decode().replace("\x00", "?")

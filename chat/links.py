@@ -25,7 +25,6 @@ from chat.hub import INBOX, Hint, hub
 from chat.models import Conversation
 
 SALT = "chat.links"
-# What a mail scanner, a preview or a person asks for first is noted once; a link's later fetches write nothing.
 SHOWN_DIGITS = 2
 
 

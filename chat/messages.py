@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext as _
 
+from accounts.storable import is_storable
+
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
 
@@ -36,8 +38,7 @@ def check_text(text: object) -> None:
         raise RefusedError(_("Write a message first."), code="empty")
     if len(text) > LONGEST_TEXT:
         raise RefusedError(_("The message is too long. It may have %d characters.") % LONGEST_TEXT, code="too_long")
-    # PostgreSQL stores no NUL, and a lone surrogate is no character at all.
-    if "\x00" in text or not is_whole(text):
+    if not is_storable(text):
         raise RefusedError(_("The message holds characters that can't be sent."), code="bad_text")
 
 
@@ -51,12 +52,3 @@ def check_about(about: object) -> None:
     """Raise RefusedError unless `about` is None or can be an order's number."""
     if about is not None and (type(about) is not int or not 0 < about <= HIGHEST_NUMBER):
         raise RefusedError(_("Name the order that the message is about by its number."), code="bad_about", field="body.about")
-
-
-def is_whole(text: str) -> bool:
-    """Whether every character is one; half of a surrogate pair is none."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -26,6 +26,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django_guid import get_guid
 
+from accounts.storable import storable
 from chat import backoff, sentences, statements
 from chat.wakes import wake
 
@@ -153,8 +154,8 @@ class OutboxRow(models.Model):
         """Try again later, or, after a permanent refusal or too long a time, stop where a person sees it."""
         now = clock()
         told = {
-            "last_error": _storable(str(error))[:LONGEST_ERROR],
-            "error_code": _storable(error.code)[:100],
+            "last_error": storable(str(error))[:LONGEST_ERROR],
+            "error_code": storable(error.code)[:100],
             "is_unknown": error.unknown or self.is_unknown,
         }
         if error.permanent or self._is_too_old(now):
@@ -292,8 +293,3 @@ def lease() -> timedelta:
 def new_token() -> uuid.UUID:
     """A new lease's token. Its last 48 bits (`node`) name this process, for `chat/alive.py`; the others are random."""
     return uuid.UUID(int=(uuid.uuid4().int >> 48 << 48) | WORKER)
-
-
-def _storable(words: str) -> str:
-    """`words` without what a database refuses: lone surrogates and NUL."""
-    return words.encode(errors="replace").decode().replace("\x00", "")

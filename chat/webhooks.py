@@ -15,6 +15,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.crypto import constant_time_compare
 from django.views.decorators.csrf import csrf_exempt
 
+from accounts.storable import storable
 from chat import incoming
 from chat.backends import vonage_signatures
 from chat.backends.vonage_signatures import SignatureError
@@ -98,7 +99,7 @@ def read_object(body: bytes) -> dict[str, Any]:
 
 def _storable(value: Any) -> Any:
     if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode().replace("\x00", "\ufffd")
+        return storable(value, nul="\ufffd")
     if isinstance(value, dict):
         return {_storable(name): _storable(item) for name, item in value.items()}
     if isinstance(value, list):

@@ -15,6 +15,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from accounts.storable import storable
 from chat import statements
 from orders import feed
 from orders.delivery import state_of
@@ -119,7 +120,7 @@ def _fold(confirmation: OrderConfirmation, message_id: str) -> None:
 def _text(value: Any, longest: int) -> str:
     """Words that every database takes: no lone surrogates, no NUL."""
     words = str(value) if isinstance(value, str | int) else ""
-    return words.encode(errors="replace").decode().replace("\0", "").strip()[:longest]
+    return storable(words).strip()[:longest]
 
 
 def _moment(payload: Mapping[str, Any]) -> datetime:

@@ -7,6 +7,8 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
+from accounts.storable import is_storable
+
 MOST_LEVELS = 32
 MOST_BYTES = 64_000
 
@@ -24,8 +26,7 @@ def _check_part(value: Any, *, level: int) -> None:
     if level > MOST_LEVELS:
         raise ValidationError(_("The data is nested too deep."), code="too_deep")
     if isinstance(value, str):
-        # PostgreSQL stores no NUL, and a lone surrogate is no character at all.
-        if "\x00" in value or any("\ud800" <= character <= "\udfff" for character in value):
+        if not is_storable(value):
             raise ValidationError(_("The data holds characters that can't be stored."), code="bad_text")
     elif isinstance(value, float):
         if not math.isfinite(value):
