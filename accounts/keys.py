@@ -22,7 +22,7 @@ def rotate(key: ApiKey) -> tuple[ApiKey, str]:
     """
     with transaction.atomic():
         # Two who press at once replace it once; the second replaces what is then about to end, which is allowed.
-        old = ApiKey.objects.select_for_update().get(pk=key.pk)
+        old = ApiKey.objects.select_for_update(no_key=True).get(pk=key.pk)
         if old.has_ended:
             raise EndedError
         now = timezone.now()

@@ -50,7 +50,7 @@ class User(AbstractUser):
     """
 
     public_id = models.CharField(_("id"), max_length=40, unique=True, default=new_user_id, editable=False)
-    provider_id = models.CharField(_("Vonage id"), max_length=100, unique=True, null=True, blank=True, editable=False)
+    provider_id = models.CharField(_("Vonage id"), max_length=100, null=True, blank=True, editable=False)
     name = models.CharField(
         _("name"), max_length=150, blank=True, validators=[check_one_line], help_text=_("As we address them in mails and chats.")
     )
@@ -78,6 +78,10 @@ class User(AbstractUser):
         ]
         # Asked for at each message of a customer, and few among all people.
         indexes = [models.Index(fields=["id"], condition=models.Q(on_duty=True), name="people_on_duty")]
+        # With a condition it is no key of the row, so that noting it waits for nobody who points to the row.
+        constraints = [
+            models.UniqueConstraint(fields=["provider_id"], condition=~models.Q(provider_id=None), name="one_person_per_provider_id")
+        ]
 
     def __str__(self) -> str:
         return f"{self.display_name} ({self.username})" if self.name else self.username

@@ -70,7 +70,7 @@ def export(customer: User, *, by: User | None) -> bytes:
 def erase(customer: User, *, by: User | None) -> tuple[traces.Terms, Counts]:
     """Replace the customer's data everywhere, in one transaction; what to search for afterwards, and what was done."""
     with transaction.atomic():
-        customer = User.objects.select_for_update().get(pk=customer.pk)
+        customer = User.objects.select_for_update(no_key=False).get(pk=customer.pk)
         check_is_customer(customer)
         erasure, done = Erasure(customer, traces.Terms.of(customer)), Counter[str]()
         for part in reversed(_parts):

@@ -46,7 +46,7 @@ def begin(user: User) -> Beginning:
 def set_up(user: User, code: str) -> tuple[Device, list[str]] | None:
     """Take the app whose code this is, and make recovery codes, which are shown this once; None where the code is wrong."""
     with transaction.atomic():
-        device = TOTPDevice.objects.select_for_update().get(pk=_unconfirmed(user).pk)
+        device = TOTPDevice.objects.select_for_update(no_key=True).get(pk=_unconfirmed(user).pk)
         if is_set_up(user) or not device.verify_token(code):
             return None
         device.confirmed = True
@@ -65,7 +65,7 @@ def check(user: User, code: str) -> Device | None:
     """
     kind: Any = TOTPDevice if code.isdecimal() else StaticDevice
     with transaction.atomic():
-        for device in kind.objects.select_for_update().filter(user=user, confirmed=True):
+        for device in kind.objects.select_for_update(no_key=True).filter(user=user, confirmed=True):
             if device.verify_token(code.lower()):
                 return device
     return None

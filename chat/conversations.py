@@ -116,7 +116,7 @@ def arrive(member: Member) -> None:
     if member.is_customer:
         with transaction.atomic():
             # One arrival after the other, so that each sees what the others wrote.
-            waiting.begin(Conversation.objects.select_for_update().get(pk=member.conversation_id))
+            waiting.begin(Conversation.objects.select_for_update(no_key=True).get(pk=member.conversation_id))
 
 
 def see(member: Member, sequence: int) -> bool:

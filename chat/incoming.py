@@ -63,7 +63,7 @@ def fold(receipt: WebhookReceipt) -> Work:
     with transaction.atomic():
         if conversation:
             # Its sender's browser may bring the same message through our own door at this moment: one after the other.
-            Conversation.objects.select_for_update().get(pk=conversation.pk)
+            Conversation.objects.select_for_update(no_key=True).get(pk=conversation.pk)
         reason = _settle(conversation, receipt) if conversation else said("The conversation is none of ours.")
         if reason:
             receipt.cancel(reason)

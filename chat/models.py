@@ -35,7 +35,7 @@ class Conversation(models.Model):
     """
 
     public_id = models.CharField(_("id"), max_length=40, unique=True, default=new_conversation_id, editable=False)
-    provider_id = models.CharField(_("Vonage id"), max_length=100, unique=True, null=True, blank=True, editable=False)
+    provider_id = models.CharField(_("Vonage id"), max_length=100, null=True, blank=True, editable=False)
     customer = models.OneToOneField(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="conversation", verbose_name=_("customer")
     )
@@ -49,6 +49,10 @@ class Conversation(models.Model):
         verbose_name = _("conversation")
         verbose_name_plural = _("conversations")
         ordering = ["-last_event_at"]
+        # With a condition it is no key of the row, so that noting it waits for nobody who points to the row (`tests/chat/test_locks.py`).
+        constraints = [
+            models.UniqueConstraint(fields=["provider_id"], condition=~Q(provider_id=None), name="one_conversation_per_provider_id")
+        ]
 
     def __str__(self) -> str:
         return self.public_id

@@ -221,7 +221,7 @@ class OutboxRow(models.Model):
             return []
         token, until = new_token(), now + lease()
         with transaction.atomic():
-            rows: list[Self] = list(due.select_for_update(skip_locked=True, of=("self",))[:free])
+            rows: list[Self] = list(due.select_for_update(skip_locked=True, of=("self",), no_key=True)[:free])
             taken = cls._base_manager.filter(pk__in=[row.pk for row in rows])
             taken.update(lease_token=token, next_attempt_at=until, attempts=models.F("attempts") + 1)
         fatal = [row for row in rows if row.lease_token and row._is_too_old(now)]

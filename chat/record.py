@@ -93,7 +93,7 @@ def _store_one(draft: Draft) -> Stored | Exception:
     try:
         with transaction.atomic():
             # The lock first: whoever stores the same key at this moment is through when we look.
-            conversation = Conversation.objects.select_for_update().get(pk=draft.conversation_id)
+            conversation = Conversation.objects.select_for_update(no_key=True).get(pk=draft.conversation_id)
             if draft.sender and draft.vonage_after is not None:
                 Member.objects.filter(pk=draft.sender.pk).update(about_next=None)
             event = _known(conversation, draft)

@@ -20,7 +20,7 @@ def read(model: type[Row], columns: Sequence[str], keys: Iterable[int], *, lock:
         return {}
     places = ", ".join(["%s"] * len(wanted))
     # SQLite has no row locks: its transactions are IMMEDIATE, so we are its only writer.
-    locking = connection.ops.for_update_sql() if lock and connection.features.has_select_for_update else ""
+    locking = connection.ops.for_update_sql(no_key=True) if lock and connection.features.has_select_for_update else ""
     statement = f"SELECT {_names(columns)} FROM {_table(model)} WHERE id IN ({places}) ORDER BY id {locking}"  # noqa: S608 - our names
     return {row.pk: row for row in model._default_manager.raw(statement, wanted)}
 

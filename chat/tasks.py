@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from django.db import Error as DatabaseError
-from django.db import transaction
+from django.db import connection, transaction
 from django_guid import set_guid
 
 from chat import metrics, outbox
@@ -38,15 +38,25 @@ class Task:
     def advance(self, outcome: Outcome) -> Call | None:
         """Go on with a call's outcome, up to the next call; None once the row came to an end of its attempt. Runs in a savepoint."""
         set_guid(self.row.correlation_id)
+        # Of a call that was made, what came of it is forgotten with the step.
+        is_unknown = self.row.is_unknown or outcome is not _nothing
         try:
             with transaction.atomic():
                 call = self._advance(outcome)
                 _check_is_kept()
                 return call
-        except DatabaseError:
-            # Nothing of this step is kept; the lease brings the row back.
+        except DatabaseError as error:
             logger.exception("%s stopped: the database failed", self)
+            sentence = said("The database refused a step: %(kind)s. We keep trying.", kind=type(error).__name__)
+            self._give_back(BackendError(sentence, code="database", unknown=is_unknown))
             return None
+
+    def _give_back(self, error: BackendError) -> None:
+        try:
+            with transaction.atomic():
+                self._close(error)
+        except DatabaseError:
+            logger.warning("%s comes back with its lease", self)
 
     def _advance(self, outcome: Outcome) -> Call | None:
         try:
@@ -100,6 +110,7 @@ def advance(steps: Sequence[Step], rows: Sequence[OutboxRow] = ()) -> list[tuple
     Raises what the database raises where nothing of it was committed: then all these rows come back with their leases.
     """
     with transaction.atomic():
+        _check_keys_at_once()
         # By kind and number, as whoever else locks several rows does: two who go the same way never wait for each other in a circle.
         ready = sorted(steps, key=lambda step: (str(step[0].row._meta.model_name), step[0].row.pk))
         calls = [(task, task.advance(outcome)) for task, outcome in [*ready, *((task, _nothing) for task in _begin(rows))]]
@@ -133,6 +144,13 @@ def _together(begin: Callable[[list[Any]], list[Work]] | None, rows: list[Outbox
 def _deferred(rule: Callable[[Any], Work], row: OutboxRow) -> Work:
     # Nothing of the rule runs before `Task.advance`, which catches what it raises, even of a rule that is no generator.
     yield from rule(row)
+
+
+def _check_keys_at_once() -> None:
+    """Let PostgreSQL look at foreign keys with each statement, where it fails one row's savepoint, and not at the commit of all."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
 
 
 def _check_is_kept() -> None:

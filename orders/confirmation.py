@@ -80,7 +80,7 @@ def resend(order: Order) -> OrderConfirmation:
     """Tell the customer again: a failed or waiting confirmation is tried at once, a finished one gets a new version."""
     with transaction.atomic():
         # Two who press at once wait for each other, and the second finds the first one's row.
-        Order.objects.select_for_update().get(pk=order.pk)
+        Order.objects.select_for_update(no_key=True).get(pk=order.pk)
         latest = order.confirmations.order_by("-version").first()
         if latest and latest.state in {outbox.State.FAILED, outbox.State.WAITING}:
             latest.retry_now()

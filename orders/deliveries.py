@@ -85,7 +85,7 @@ def _owners(told: Sequence[Told]) -> dict[Told, OrderConfirmation]:
     ids = {event.message_id for event in told if event.message_id}
     keys = {tag for event in told for tag in event.tags if KEY_TAG.fullmatch(tag)}
     known = Q(message_id__in=[*ids, *(f"<{message_id}>" for message_id in ids)]) | Q(idempotency_key__in=keys)
-    found = list(OrderConfirmation.objects.select_for_update().filter(known).order_by("pk"))
+    found = list(OrderConfirmation.objects.select_for_update(no_key=True).filter(known).order_by("pk"))
     by_name = {str(row.idempotency_key): row for row in found} | {row.message_id.strip("<>"): row for row in found if row.message_id}
     owners = {}
     for event in told:
@@ -99,7 +99,7 @@ def _owners(told: Sequence[Told]) -> dict[Told, OrderConfirmation]:
 def _only_unnamed(event: Told) -> OrderConfirmation | None:
     """The one confirmation of the order named by a tag whose mail may have left and whose message id is not known; else none."""
     numbers = [int(found[1]) for tag in event.tags if (found := ORDER_TAG.fullmatch(tag))]
-    rows = OrderConfirmation.objects.select_for_update().filter(order_id__in=numbers, message_id="")
+    rows = OrderConfirmation.objects.select_for_update(no_key=True).filter(order_id__in=numbers, message_id="")
     left = list(rows.filter(Q(mail_tried_at__isnull=False) | Q(mail_sent_at__isnull=False))[:2]) if numbers else []
     return left[0] if len(left) == 1 else None
 

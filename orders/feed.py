@@ -39,7 +39,7 @@ def number() -> int:
         return 0
     with transaction.atomic():
         FeedCounter.objects.get_or_create(pk=1)
-        counter = FeedCounter.objects.select_for_update().get(pk=1)
+        counter = FeedCounter.objects.select_for_update(no_key=True).get(pk=1)
         events = list(FeedEvent.objects.filter(sequence=None).order_by("pk")[:BATCH])
         # Read after the events, so that whatever is told of an order comes after its being placed.
         events += _of_confirmations(list(_unfed().order_by("pk")[:BATCH]))

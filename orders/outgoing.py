@@ -68,7 +68,7 @@ def shown_secret(endpoint: WebhookEndpoint) -> str:
 def replace_secret(endpoint: WebhookEndpoint) -> str:
     """A new secret; the old one goes on signing beside it for a day."""
     with transaction.atomic():
-        locked = WebhookEndpoint.objects.select_for_update().get(pk=endpoint.pk)
+        locked = WebhookEndpoint.objects.select_for_update(no_key=True).get(pk=endpoint.pk)
         locked.secret_version += 1
         locked.secret_changed_at = timezone.now()
         locked.save(update_fields=["secret_version", "secret_changed_at"])

@@ -42,6 +42,14 @@ def test_every_installed_package_is_pinned() -> None:
     assert loose == {}
 
 
+def test_every_lock_says_whether_others_may_point_to_the_row_meanwhile() -> None:
+    """Without `no_key=True` PostgreSQL makes whoever inserts a row that points there wait, and two who do that wait in a circle."""
+    calls = [node for path in SOURCES for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+    locks = [call for call in calls if isinstance(call.func, ast.Attribute) and call.func.attr == "select_for_update"]
+    silent = [ast.unparse(call) for call in locks if "no_key" not in {word.arg for word in call.keywords}]
+    assert (silent, len(locks) > 10) == ([], True)
+
+
 def test_only_the_settings_read_the_environment() -> None:
     readers = [path.relative_to(ROOT).as_posix() for path in SOURCES if "os.environ" in path.read_text()]
     assert readers == ["ordersupport/asgi.py", "ordersupport/env.py", "ordersupport/settings.py", "ordersupport/wsgi.py"]

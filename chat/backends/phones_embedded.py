@@ -51,7 +51,7 @@ class EmbeddedPhones(Phones):
 def press(leg: StoredLeg, button: str) -> None:
     """A person presses a button of a phone; one that it does not offer (any more) does nothing."""
     with transaction.atomic():
-        leg = StoredLeg.objects.select_for_update().get(pk=leg.pk)
+        leg = StoredLeg.objects.select_for_update(no_key=True).get(pk=leg.pk)
         if button not in BUTTONS.get(Progress(leg.status), []):
             return
         if button == ANSWER:

@@ -29,7 +29,7 @@ def ask(device: Device) -> MailedCode:
     now = timezone.now()
     with transaction.atomic():
         # One after the other, so that each counts the others.
-        conversation = Conversation.objects.select_for_update().get(pk=device.conversation_id)
+        conversation = Conversation.objects.select_for_update(no_key=True).get(pk=device.conversation_id)
         asked = MailedCode.objects.filter(device__conversation=conversation, created_at__gt=now - timedelta(days=1))
         if asked.count() >= MOST_A_DAY or asked.filter(created_at__gt=now - timedelta(hours=1)).count() >= MOST_AN_HOUR:
             raise RefusedError(_("We have mailed several codes already. Please wait an hour, then ask again."), code="too_many_codes")

@@ -54,7 +54,7 @@ def ask(me: Member, phone: str, *, about: int | None = None) -> tuple[Event, boo
     if not numbers.may_be_called(digits):
         raise RefusedError(_("We can't call numbers of this country. Write to us here."), code="not_called_there", field="phone")
     with transaction.atomic():
-        conversation = Conversation.objects.select_for_update().get(pk=me.conversation_id)
+        conversation = Conversation.objects.select_for_update(no_key=True).get(pk=me.conversation_id)
         under_way = conversation.calls.filter(ended_at=None).first()
         if under_way and under_way.number == digits:
             return conversation.events.get(from_member=me, client_key=_key(under_way, Progress.REQUESTED, Side.AGENT)), False
@@ -81,7 +81,9 @@ def run(call: PhoneCall) -> Work:
 def advance(call: PhoneCall, stage: Stage) -> None:
     """Tell the conversation of a new stage of the call, once; one that is no later than what was told last tells nothing."""
     with transaction.atomic():
-        locked = PhoneCall.objects.select_for_update(of=("self",)).select_related("conversation__customer", "agent").get(pk=call.pk)
+        locked = (
+            PhoneCall.objects.select_for_update(of=("self",), no_key=True).select_related("conversation__customer", "agent").get(pk=call.pk)
+        )
         if not stage.is_after(Stage(Progress(locked.progress), Side(locked.side))):
             return
         now = timezone.now()

@@ -49,7 +49,7 @@ def _erase(erasure: Erasure) -> Counts:
     customer = erasure.customer
     if customer.provider_id:
         deletions.ask(customer, Thing.VONAGE_USER, customer.provider_id)
-    conversation = Conversation.objects.select_for_update().filter(customer=customer).first()
+    conversation = Conversation.objects.select_for_update(no_key=False).filter(customer=customer).first()
     if conversation is None:
         return {}
     ended = cancel(MirroredEvent.objects.filter(conversation=conversation)) + cancel(Notice.objects.filter(conversation=conversation))

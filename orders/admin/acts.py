@@ -20,7 +20,7 @@ def tell_again(order: Order, *, shown: str = "") -> Said:
     click) was quicker, and nobody is mailed twice.
     """
     with transaction.atomic():
-        order = Order.objects.select_for_update().get(pk=order.pk)
+        order = Order.objects.select_for_update(no_key=True).get(pk=order.pk)
         facts = {"name": order.customer.display_name, "number": order.number, "address": journey.address(order.customer)}
         if order.status == Status.DRAFT:
             return messages.WARNING, _("Order %(number)s is a draft: place it, and %(name)s is told.") % facts

@@ -137,7 +137,7 @@ class OrderAdmin(admin.ModelAdmin[Order]):
         """A save waits for another save of the same order, so that both judge the status they really move from."""
         order = super().get_object(request, object_id, from_field)
         if order and request.method == "POST":
-            return Order.objects.select_for_update().filter(pk=order.pk).first()
+            return Order.objects.select_for_update(no_key=True).filter(pk=order.pk).first()
         return order
 
     def save_model(self, request: HttpRequest, obj: Order, form: forms.ModelForm[Order], change: bool) -> None:

@@ -32,7 +32,7 @@ def take_in(given: Any, *, creator: User | None) -> tuple[Order, bool]:
 
 def _changed(known: Order, given: Mapping[str, Any]) -> Order:
     with transaction.atomic():
-        order = Order.objects.select_for_update(of=("self",)).select_related("customer__conversation").get(pk=known.pk)
+        order = Order.objects.select_for_update(of=("self",), no_key=True).select_related("customer__conversation").get(pk=known.pk)
         news = dict(given)
         if news.get("status") in (Status.DRAFT, Status.PLACED) and order.status != Status.DRAFT:
             del news["status"]

@@ -61,7 +61,7 @@ class OrderViewSet(Api, mixins.RetrieveModelMixin, mixins.UpdateModelMixin, mixi
         orders = super().get_queryset()
         if self.action == "explain":
             return orders.prefetch_related("confirmations__mail_events")
-        return orders.select_for_update(of=("self",)) if self.action == "partial_update" else orders
+        return orders.select_for_update(of=("self",), no_key=True) if self.action == "partial_update" else orders
 
     @extend_schema(responses={200: KNOWN_OR_REHEARSED, 201: OrderSerializer})
     def create(self, request: Request) -> Response:

@@ -191,7 +191,40 @@ def test_a_fault_of_ours_tells_no_secrets(alice: User, rule: Callable[[Rule], No
     assert "alice" not in OrderConfirmation.objects.get(pk=row.pk).last_error
 
 
-def test_a_row_whose_write_fails_in_the_database_comes_back_with_its_lease(alice: User, rule: Callable[[Rule], None]) -> None:
+def test_a_step_that_the_database_refuses_is_tried_again_soon(alice: User, rule: Callable[[Rule], None]) -> None:
+    rule(refused(OperationalError("deadlock detected")))
+    row = new_row(alice)
+    drain()
+    kept = OrderConfirmation.objects.get(pk=row.pk)
+    waits = kept.next_attempt_at - timezone.now()
+    assert (kept.state, kept.error_code, kept.is_unknown, kept.lease_token, waits < timedelta(seconds=5)) == (
+        State.WAITING,
+        "database",
+        True,
+        None,
+        True,
+    )
+
+
+def test_a_refused_step_that_followed_no_call_leaves_nothing_unknown(alice: User, rule: Callable[[Rule], None]) -> None:
+    def own(row: OrderConfirmation) -> Work:
+        raise OperationalError("deadlock detected")
+        yield
+
+    rule(own)
+    row = new_row(alice)
+    drain()
+    kept = OrderConfirmation.objects.get(pk=row.pk)
+    assert (kept.error_code, kept.is_unknown) == ("database", False)
+
+
+def test_a_row_that_the_database_can_write_nothing_of_comes_back_with_its_lease(
+    alice: User, rule: Callable[[Rule], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(*_arguments: Any) -> None:
+        raise OperationalError("disk I/O error")
+
+    monkeypatch.setattr(OrderConfirmation, "give_back", gone)
     rule(refused(OperationalError("disk I/O error")))
     row = new_row(alice)
     drain()
