@@ -1,5 +1,7 @@
 """The wiring of the whole."""
 
+import gc
+
 from django.apps import AppConfig
 
 
@@ -9,8 +11,12 @@ class OrderSupportConfig(AppConfig):
     name = "ordersupport"
 
     def ready(self) -> None:
-        """Register the checks, and let /metrics ask the outbox and the sockets."""
+        """Register the checks, let /metrics ask the outbox and the sockets, and end the start."""
         from chat import metrics  # noqa: PLC0415 - models are ready only now
         from ordersupport import checks  # noqa: F401, PLC0415 - beside the other
 
         metrics.register()
+        if not gc.isenabled():
+            # Everything is loaded (`manage.py`): it is never looked through again, and what comes from now on is.
+            gc.freeze()
+            gc.enable()

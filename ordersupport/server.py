@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import uvicorn
 from django.conf import settings
@@ -17,11 +18,14 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 from prometheus_client import start_http_server
 
-from chat.bus import Bus
 from chat.coordinator import Coordinator
 from chat.tail import Tail
+from ordersupport import schema
 from ordersupport.limits import ImpatientProtocol
 from ordersupport.sockets import Sockets
+
+if TYPE_CHECKING:
+    from chat.bus import Bus
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +34,7 @@ PORTS_TRIED = 20
 LAST_PORT = 65535
 # Every statement gives Python's one lock away and wants it back; by default the event loop may keep it for 5 ms each time.
 SWITCH_SECONDS = 0.0005
-_buses: list[Bus] = []
+_buses: list["Bus"] = []
 
 
 def bind(host: str, port: int, *, search: bool) -> socket.socket:
@@ -60,7 +64,8 @@ def follow_port(port: int) -> None:
 
 def prepare() -> None:
     """Bring the database up to date and lay the static files out, before the first request."""
-    call_command("migrate", verbosity=0, interactive=False)
+    if not schema.is_current():
+        call_command("migrate", verbosity=0, interactive=False)
     if _static_files_are_old():
         call_command("collectstatic", verbosity=0, interactive=False, clear=True)
 
@@ -115,9 +120,9 @@ def serve(listening: socket.socket, *, with_worker: bool) -> None:
 
 
 @contextmanager
-def connected() -> Iterator[Bus | None]:
+def connected() -> Iterator["Bus | None"]:
     """The bus to the other processes, where REDIS_URL names one."""
-    bus = Bus(settings.REDIS_URL) if settings.REDIS_URL else None
+    bus = _bus(settings.REDIS_URL) if settings.REDIS_URL else None
     if bus:
         _buses.append(bus)
         bus.start()
@@ -127,6 +132,13 @@ def connected() -> Iterator[Bus | None]:
         if bus:
             _buses.remove(bus)
             bus.stop()
+
+
+def _bus(url: str) -> "Bus":
+    # Whoever has no Redis does not wait for its package at each start.
+    from chat.bus import Bus  # noqa: PLC0415
+
+    return Bus(url)
 
 
 def bus_is_up() -> bool:

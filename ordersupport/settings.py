@@ -106,7 +106,7 @@ MIDDLEWARE = [
     "django_guid.middleware.guid_middleware",
     "django.middleware.security.SecurityMiddleware",
     "ordersupport.middleware.ContentPolicy",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "ordersupport.storage.StaticFiles",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",

@@ -1,11 +1,14 @@
-"""Static files: hashed names and compression by WhiteNoise, module imports rewritten to the hashed names, comments left at home."""
+"""Static files: hashed names and compression by WhiteNoise, looked over when needed, imports by hashed names, comments left at home."""
 
 import re
+import threading
 from collections.abc import Iterator
 from typing import Any
 
 from django.core.files.base import ContentFile
 from django.core.files.storage import Storage
+from django.http import HttpRequest, HttpResponseBase
+from whitenoise.middleware import WhiteNoiseMiddleware
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 OUR_MODULES = re.compile(r"(chat|orders)[/\\][^/\\]+\.js")
@@ -22,6 +25,30 @@ class StaticFilesStorage(CompressedManifestStaticFilesStorage):
         """As WhiteNoise does it, with our own modules read without their comments: a visitor has no use for them."""
         lean = {name: (_Lean(storage) if OUR_MODULES.fullmatch(name) else storage, path) for name, (storage, path) in paths.items()}
         yield from super().post_process(lean, *args, **options)
+
+
+class StaticFiles(WhiteNoiseMiddleware):
+    """As WhiteNoise does it, but the files are looked over when the first one is asked for: no start after a crash waits for that."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._folders: list[tuple[str, str]] = []
+        self._looking = threading.Lock()
+        super().__init__(*args, **kwargs)
+
+    def update_files_dictionary(self, root: str, prefix: str) -> None:
+        """Remember the folder."""
+        self._folders.append((root, prefix))
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """The file, or what the others answer."""
+        if self._folders and request.path_info.startswith(self.static_prefix):
+            with self._looking:
+                while self._folders:
+                    super().update_files_dictionary(*self._folders[0])
+                    # Whoever comes meanwhile waits at the lock until everything is found.
+                    self._folders.pop(0)
+        response: HttpResponseBase = super().__call__(request)
+        return response
 
 
 class _Lean:

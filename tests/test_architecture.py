@@ -61,9 +61,17 @@ def test_the_environment_file_names_every_variable_that_is_read() -> None:
     assert read - named == set()
 
 
-def test_a_process_that_calls_no_provider_loads_no_providers_sdk() -> None:
+def test_a_process_that_calls_nobody_loads_no_client_of_theirs() -> None:
     code = "import django, sys; django.setup(); import ordersupport.asgi, ordersupport.urls; print([n for n in sys.modules if n in SDKS])"
-    program = code.replace("SDKS", "{'vonage', 'vonage_http_client', 'sib_api_v3_sdk', 'pydantic'}")
+    program = code.replace("SDKS", "{'vonage', 'vonage_http_client', 'sib_api_v3_sdk', 'pydantic', 'redis'}")
     environment = os.environ | {"DJANGO_SETTINGS_MODULE": "tests.settings"}
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_what_a_start_loads_is_never_looked_through_for_rubbish_and_what_comes_later_is() -> None:
+    code = "import gc; print(gc.isenabled(), gc.get_freeze_count() > 100_000)"
+    command = [sys.executable, "manage.py", "shell", "-v0", "-c", code]
+    environment = os.environ | {"DJANGO_SETTINGS_MODULE": "tests.settings"}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True", "True"]

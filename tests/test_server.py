@@ -2,13 +2,22 @@
 
 import socket
 from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.core.management import call_command
 from django.core.management.base import CommandError
+from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
+from django.http import HttpResponse
+from django.test import RequestFactory
 from pytest_django import Settings
 
-from ordersupport import server
+from ordersupport import schema, server
+from ordersupport.storage import StaticFiles
+from tests.accounts.threads import together
 
 
 @pytest.fixture
@@ -89,3 +98,31 @@ def test_the_demo_command_needs_the_demo(settings: Settings) -> None:
     settings.DEMO = False
     with pytest.raises(CommandError, match="Set DEMO=1"):
         call_command("demo")
+
+
+def test_a_database_with_everything_is_not_migrated_again(db: None) -> None:
+    assert schema.is_current()
+
+
+def test_a_migration_that_is_not_applied_yet_is_seen(db: None) -> None:
+    MigrationRecorder(connection).record_unapplied("chat", "0010_provider_ids_are_no_keys")
+    assert not schema.is_current()
+
+
+def test_a_migrate_that_was_killed_before_its_end_is_seen(db: None) -> None:
+    Permission.objects.filter(codename="erase_customer").delete()
+    assert not schema.is_current()
+
+
+def test_static_files_are_looked_over_when_the_first_is_asked_for(tmp_path: Path, settings: Settings, rf: RequestFactory) -> None:
+    (tmp_path / "a.css").write_text("a {}")
+    settings.STATIC_ROOT, settings.WHITENOISE_AUTOREFRESH = str(tmp_path), False
+    files = StaticFiles(lambda request: HttpResponse("a page"))
+    before = (dict(files.files), files(rf.get("/a.css")).content, dict(files.files))
+
+    def ask(number: int) -> bytes:
+        with closing(files(rf.get(f"{settings.STATIC_URL}a.css"))) as answer:
+            return b"".join(answer)
+
+    found = together(8, ask)
+    assert (before, found) == (({}, b"a page", {}), [b"a {}"] * 8)
