@@ -16,6 +16,8 @@ from django.utils.translation import pgettext_lazy
 from django_stubs_ext import StrOrPromise
 from rest_framework_api_key.models import AbstractAPIKey, APIKeyManager
 
+from accounts.lookups import row_of
+
 AGENTS_GROUP = "Agents"
 
 
@@ -118,9 +120,11 @@ def every_scope() -> list[str]:
 class KeyManager(APIKeyManager):
     """Keys with their clients: who asks for the one needs the other."""
 
-    def get_usable_keys(self) -> models.QuerySet["ApiKey"]:
-        """Those that nobody revoked."""
-        found: models.QuerySet[ApiKey] = super().get_usable_keys().select_related("user")
+    def get_from_key(self, key: str) -> "ApiKey":
+        """The key, unless it was revoked or is wrong, with its client. Raises DoesNotExist. Asked for at each request of the API."""
+        found = row_of(ApiKey, "prefix", key.partition(".")[0], and_its="user")
+        if found is None or found.revoked or not found.is_valid(key):
+            raise ApiKey.DoesNotExist
         return found
 
 

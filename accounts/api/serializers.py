@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
+from accounts.lookups import row_of
 from accounts.models import User, check_time_zone
 
 Row = TypeVar("Row", bound=models.Model)
@@ -75,13 +76,12 @@ def _taken(username: str) -> serializers.ValidationError:
     return serializers.ValidationError(_("There is a customer %(username)s already.") % {"username": username}, code="unique")
 
 
-def named(username: object, *, among: "models.QuerySet[User] | None" = None) -> User | None:
+def named(username: object) -> User | None:
     """The user of that name, as it would be stored; None for what can be nobody's: PostgreSQL refuses to look for a NUL."""
     if not isinstance(username, str) or len(username) > 1000:
         return None
     name = User.normalize_username(username.strip())
-    people = User.objects.all() if among is None else among
-    return people.filter(username=name).first() if name.isprintable() else None
+    return row_of(User, "username", name) if name.isprintable() else None
 
 
 def customers() -> "models.QuerySet[User]":

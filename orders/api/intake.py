@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from accounts.models import User
-from orders.api.serializers import OrderSerializer, TakenError
-from orders.models import Order, Status
+from orders.api.serializers import OrderSerializer, checked
+from orders.models import Order, OrderConfirmation, Status
+from orders.placing import keep, place
 
 
 def take_in(given: Any, *, creator: User | None) -> tuple[Order, bool]:
@@ -18,16 +19,22 @@ def take_in(given: Any, *, creator: User | None) -> tuple[Order, bool]:
     """
     known = _known(given, creator)
     if known is None:
-        form = OrderSerializer(data=given, context={"creator": creator})
-        form.is_valid(raise_exception=True)
+        fields = checked(given)
         try:
-            return form.save(), True
-        except TakenError:
+            return _made(fields, creator), True
+        except IntegrityError:
             # The same order came a second time while we looked at it.
             known = _known(given, creator)
             if known is None:
                 raise
     return _changed(known, given), False
+
+
+def _made(fields: dict[str, Any], creator: User | None) -> Order:
+    order = place(fields.pop("customer"), fields.pop("lines"), created_by=creator, **fields)
+    # What was written with it need not be read back to be shown.
+    keep(order, "confirmations", [OrderConfirmation(order=order, version=order.version)] if order.is_told else [])
+    return order
 
 
 def _changed(known: Order, given: Mapping[str, Any]) -> Order:

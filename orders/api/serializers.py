@@ -1,7 +1,6 @@
 """Orders as the API takes them in and gives them out."""
 
 from collections.abc import Callable
-from contextlib import nullcontext
 from decimal import Decimal
 from functools import cache
 from typing import Any, TypeVar
@@ -15,13 +14,14 @@ from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
 
 from accounts.api.serializers import Prepared, named
+from accounts.lookups import row_of
 from accounts.models import User
 from chat import links
+from chat.models import Conversation
 from orders import free_data, money
 from orders.models import Order, OrderConfirmation, OrderLine, Status
-from orders.placing import place
 
-Shower = TypeVar("Shower", bound=serializers.ModelSerializer[Any])
+Form = TypeVar("Form", bound=serializers.ModelSerializer[Any])
 
 MOST_LINES = 500
 ADDRESS = {
@@ -93,7 +93,7 @@ class CustomerField(serializers.SlugRelatedField[User]):
         """The customer; nobody is told of orders of people who were switched off."""
         if not isinstance(data, str):
             self.fail("invalid")
-        found = named(data, among=self.get_queryset())
+        found = named(data)
         if found is None or not found.is_active:
             self.fail("does_not_exist")
         return found
@@ -121,7 +121,7 @@ class OrderSerializer(Prepared[Order]):
     What was ordered, by whom and in which currency stays as it is: `customer`, `currency` and `lines` can't be changed.
     """
 
-    customer = CustomerField(slug_field="username", queryset=User.objects.select_related("conversation"))
+    customer = CustomerField(slug_field="username", queryset=User.objects.all())
     lines = LineSerializer(many=True)
     shipping_address = AddressSerializer(source="*", required=False)
     total = serializers.SerializerMethodField()
@@ -178,16 +178,16 @@ class OrderSerializer(Prepared[Order]):
     def get_confirmation(self, order: Order) -> dict[str, Any] | None:
         """The latest version's confirmation; null while the order is a draft."""
         latest = max(order.confirmations.all(), key=lambda row: row.version, default=None)
-        return _shower(ConfirmationSerializer).to_representation(latest) if latest else None
+        return _shared(ConfirmationSerializer).to_representation(latest) if latest else None
 
     def get_conversation_id(self, order: Order) -> str | None:
         """The customer's conversation, once there is one."""
-        conversation = getattr(order.customer, "conversation", None)
+        conversation = _conversation(order)
         return conversation.public_id if conversation else None
 
     def get_chat_url(self, order: Order) -> str | None:
         """The customer's page, without the key that the link in their mail has: it opens for who came by that."""
-        conversation = getattr(order.customer, "conversation", None)
+        conversation = _conversation(order)
         return links.page_for(conversation, order.number) if conversation else None
 
     def validate_lines(self, lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -218,61 +218,49 @@ class OrderSerializer(Prepared[Order]):
         except InvalidError as error:
             raise serializers.ValidationError(serializers.as_serializer_error(error)) from None
         # A new one's id was looked for before (`orders/api/intake.py`).
-        if self.instance is not None and self._is_taken(attrs.get("external_id", "")):
+        if self.instance is not None and self._is_taken(self.instance, attrs.get("external_id", "")):
             raise TakenError
         return attrs
 
-    def _is_taken(self, external_id: str) -> bool:
+    def _is_taken(self, order: Order, external_id: str) -> bool:
         """Whether the same client gave the id to another order."""
-        creator = self.instance.created_by if self.instance else self._creator
-        if not external_id or creator is None:
+        if not external_id or order.created_by_id is None:
             return False
-        others = Order.objects.exclude(pk=self.instance.pk) if self.instance else Order.objects.all()
-        return others.filter(created_by=creator, external_id=external_id).exists()
+        return Order.objects.exclude(pk=order.pk).filter(created_by=order.created_by_id, external_id=external_id).exists()
 
-    @property
-    def _creator(self) -> User | None:
-        creator: User | None = self.context["creator"] if "creator" in self.context else self.context["request"].user
-        return creator
-
-    def save(self, **kwargs: Any) -> Order:
-        """Store the order; where another took its `external_id` since it was validated, say so."""
-        # A new one is stored by `place`, which is one transaction itself; a second one around it would cost two statements more.
-        whole = transaction.atomic() if self.instance is not None else nullcontext()
+    def update(self, instance: Order, validated_data: dict[str, Any]) -> Order:
+        """Store the changes; where another took the `external_id` since they were validated, say so."""
         try:
-            with whole:
-                order = super().save(**kwargs)
+            with transaction.atomic():
+                return super().update(instance, validated_data)
         except IntegrityError:
-            if not self._is_taken(self.validated_data.get("external_id", "")):
+            if not self._is_taken(instance, validated_data.get("external_id", "")):
                 raise
             raise TakenError from None
-        return order
-
-    def create(self, validated_data: dict[str, Any]) -> Order:
-        """Store the order and its lines together."""
-        lines = validated_data.pop("lines")
-        order = place(validated_data.pop("customer"), lines, created_by=self._creator, **validated_data)
-        _keep(order, "lines", [OrderLine(order=order, **line) for line in lines])
-        _keep(order, "confirmations", [OrderConfirmation(order=order, version=order.version)] if order.is_told else [])
-        return order
 
 
-def _keep(order: Order, name: str, rows: list[Any]) -> None:
-    """Let `all()` answer what was just written without reading it back; Django has no public way to say so."""
-    written = getattr(order, name).all()
-    written._result_cache = rows
-    order.__dict__.setdefault("_prefetched_objects_cache", {})[name] = written
+def checked(given: Any) -> dict[str, Any]:
+    """What a new order is made of. Raises ValidationError."""
+    return dict(_shared(OrderSerializer).run_validation({} if given is None else given))
 
 
 def as_json(order: Order) -> dict[str, Any]:
     """The order as the API gives it out."""
-    return dict(_shower(OrderSerializer).to_representation(order))
+    return dict(_shared(OrderSerializer).to_representation(order))
 
 
 @cache
-def _shower(form: Callable[[], Shower]) -> Shower:
-    """One serializer that only gives out: it keeps nothing, so that all threads share it. Building one costs more than using it."""
+def _shared(form: Callable[[], Form]) -> Form:
+    """One serializer that is handed what it works on and keeps nothing of it, so that all threads share it: building one costs more."""
     return form()
+
+
+def _conversation(order: Order) -> Conversation | None:
+    """The customer's, if there is one."""
+    known = User.conversation
+    if not known.is_cached(order.customer):
+        known.related.set_cached_value(order.customer, row_of(Conversation, "customer", order.customer_id))
+    return getattr(order.customer, "conversation", None)
 
 
 def _stays() -> ErrorDetail:

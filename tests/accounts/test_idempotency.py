@@ -205,13 +205,12 @@ django.setup()
 from django.db import connection
 connection.settings_dict["NAME"] = sys.argv[1]
 from django.test import Client
-from orders.models import OrderLine
-from django.db.models.query import QuerySet
-stored = QuerySet.bulk_create
-def die(rows, *arguments, **names):
-    stored(rows, *arguments, **names)
+from chat import statements
+stored = statements.insert
+def die(rows):
+    stored(rows)
     os.kill(os.getpid(), signal.SIGKILL)
-QuerySet.bulk_create = die
+statements.insert = die
 client = Client(SERVER_NAME="localhost", headers={"Authorization": f"Token {sys.argv[2]}", "Idempotency-Key": sys.argv[3]})
 client.post("/api/orders/", sys.argv[4], content_type="application/json")
 """

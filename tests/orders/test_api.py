@@ -231,6 +231,26 @@ def test_an_order_that_comes_eight_times_at_once_is_one_order(shop: Client, alic
     assert len({answer.json()["number"] for answer in answers}) == 1
 
 
+@THREADS
+def test_orders_that_come_at_once_are_each_their_own(shop: Client, alice: User, bob: User) -> None:
+    """Eight clients, each with orders of one customer, one length and one price; of every third the price is wrong."""
+
+    def send(who: int) -> list[Any]:
+        found: list[Any] = []
+        for number in range(6):
+            price = "1.999" if number % 3 == 0 else f"{who}.50"
+            answer = post(shop, body(customer=["alice", "bob"][who % 2], lines=[line(quantity=who + 1, unit_price=price)] * (who + 1)))
+            told = answer.json()
+            is_made = answer.status_code == 201
+            found.append((told["customer"], [one["quantity"] for one in told["lines"]]) if is_made else len(told["errors"]))
+        return found
+
+    for who, found in enumerate(at_once(8, send)):
+        right = (["alice", "bob"][who % 2], [who + 1] * (who + 1))
+        assert found == [who + 1, right, right] * 2
+    assert Order.objects.count() == 32
+
+
 def test_an_order_that_comes_again_changes_what_may_still_be_changed(shop: Client, alice: User) -> None:
     post(shop, body(external_id="W-17", data={"gift": False}, shipping_address={"city": "Lund", "street": "Way 1"}))
     made = post(shop, body(external_id="W-17", data={"gift": True}, shipping_address={"city": "Berlin"})).json()
