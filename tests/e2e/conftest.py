@@ -4,10 +4,13 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
+from tests.e2e.chats import Chat, order_chat
+from tests.e2e.wire import Wire
 from tests.running import Product, running_demo
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
@@ -73,3 +76,18 @@ def new_page(browser: Browser, product: Product) -> Iterator[Callable[..., Page]
     for context in contexts:
         context.close()
     assert complaints == []
+
+
+@pytest.fixture
+def chat(product: Product) -> Chat:
+    """A conversation of one's own, whose link nobody opened yet."""
+    return order_chat(product)
+
+
+@pytest.fixture
+def wire(product: Product) -> Iterator[Wire]:
+    """A line of one's own to the product."""
+    port = urlsplit(product.url).port
+    assert port
+    with Wire(port).running() as started:
+        yield started

@@ -22,12 +22,6 @@ def script() -> str:
     return axe.skip_without()
 
 
-@pytest.fixture
-def chat(product: Product) -> Chat:
-    """A conversation of one's own."""
-    return order_chat(product)
-
-
 def expect_no_violation(page: Page, script: str) -> None:
     """On every screen that we promise."""
     found = {}

@@ -1,8 +1,7 @@
 """Bad networks: what was written is stored once, in order, and the page says nothing false on the way."""
 
 import re
-from collections.abc import Callable, Iterator
-from urllib.parse import urlsplit
+from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, Request, WebSocket, expect
@@ -17,15 +16,6 @@ NewPage = Callable[..., Page]
 UNREACHABLE = re.compile("ERR_|WebSocket connection to .* failed")
 KEPT = "No connection. Your messages are kept and will be sent."
 NOT_YET = "Not sent yet. We keep trying."
-
-
-@pytest.fixture
-def wire(product: Product) -> Iterator[Wire]:
-    """A line of one's own to the product."""
-    port = urlsplit(product.url).port
-    assert port
-    with Wire(port).running() as started:
-        yield started
 
 
 def shut_out(context: BrowserContext) -> None:

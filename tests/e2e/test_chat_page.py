@@ -6,17 +6,11 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
-from tests.e2e.chats import Chat, bubble, enter, expect_sent, order_chat, page_data, recorded, refuse_messages, say, set_status, write_many
+from tests.e2e.chats import Chat, bubble, enter, expect_sent, page_data, recorded, refuse_messages, say, set_status, write_many
 from tests.e2e.test_story import log_in
-from tests.running import Product, wait_for
+from tests.running import wait_for
 
 NewPage = Callable[..., Page]
-
-
-@pytest.fixture
-def chat(product: Product) -> Chat:
-    """A conversation of one's own."""
-    return order_chat(product)
 
 
 @pytest.fixture

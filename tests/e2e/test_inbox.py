@@ -13,12 +13,6 @@ NewPage = Callable[..., Page]
 
 
 @pytest.fixture
-def chat(product: Product) -> Chat:
-    """A conversation of one's own."""
-    return order_chat(product)
-
-
-@pytest.fixture
 def customer(new_page: NewPage, chat: Chat) -> Page:
     """Its customer, who has not written yet."""
     return enter(new_page(), chat.link)

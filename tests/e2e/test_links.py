@@ -4,21 +4,14 @@ import re
 from collections.abc import Callable
 from functools import partial
 
-import pytest
 import requests
 from playwright.sync_api import Page, Route, expect
 
-from tests.e2e.chats import Chat, order_chat
+from tests.e2e.chats import Chat
 from tests.e2e.test_story import log_in, open_link, say
 from tests.running import Product, wait_for
 
 NewPage = Callable[..., Page]
-
-
-@pytest.fixture
-def chat(product: Product) -> Chat:
-    """A conversation of one's own, whose link nobody opened yet."""
-    return order_chat(product)
 
 
 def code_for(chat: Chat) -> str:

@@ -2,14 +2,12 @@
 
 import re
 import uuid
-from collections.abc import Callable, Iterator
-from urllib.parse import urlsplit
+from collections.abc import Callable
 
-import pytest
 import requests
 from playwright.sync_api import Page, expect
 
-from tests.e2e.chats import Chat, enter, order_chat, same_person, set_status
+from tests.e2e.chats import Chat, enter, same_person, set_status
 from tests.e2e.test_story import log_in
 from tests.e2e.wire import Wire
 from tests.running import Product, wait_for
@@ -18,21 +16,6 @@ NewPage = Callable[..., Page]
 # What a browser writes into its console when it can't reach something; that is what these tests are about.
 UNREACHABLE = re.compile("ERR_|WebSocket connection to .* failed")
 FAILED = "Orders could not be loaded."
-
-
-@pytest.fixture
-def chat(product: Product) -> Chat:
-    """A conversation of one's own."""
-    return order_chat(product)
-
-
-@pytest.fixture
-def wire(product: Product) -> Iterator[Wire]:
-    """A line of one's own to the product."""
-    port = urlsplit(product.url).port
-    assert port
-    with Wire(port).running() as started:
-        yield started
 
 
 def test_an_order_that_cant_be_drawn_anew_says_so_and_is_there_after_retry(chat: Chat, new_page: NewPage) -> None:

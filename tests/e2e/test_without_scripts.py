@@ -6,19 +6,12 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.chats import Chat, bubble, enter, expect_sent, order_chat, say, write_many
+from tests.e2e.chats import Chat, bubble, enter, expect_sent, say, write_many
 from tests.e2e.test_story import log_in
-from tests.running import Product
 
 NewPage = Callable[..., Page]
 # Chromium notes every answer of 4xx in its console.
 REFUSED = re.compile("422")
-
-
-@pytest.fixture
-def chat(product: Product) -> Chat:
-    """A conversation of one's own."""
-    return order_chat(product)
 
 
 @pytest.fixture
