@@ -29,12 +29,13 @@ MEMBER = ("id", "seen_sequence", "paced_until")
 ORDER_STATE = ("version", "status", "total", "currency")
 
 
-# Each is handed the new events of a transaction, inside it, for rows of its own.
-_followers: list[Callable[[Sequence[Event]], None]] = []
+# Each is handed the new events of a transaction, inside it, and says what else is written with them.
+Follower = Callable[[Sequence[Event]], statements.Step[None]]
+_followers: list[Follower] = []
 
 
-def followed_by(follow: Callable[[Sequence[Event]], None]) -> Callable[[Sequence[Event]], None]:
-    """Hand new events to `follow`, in the transaction that stores them; what it raises undoes them."""
+def followed_by(follow: Follower) -> Follower:
+    """Write what `follow` makes of new events (which have no keys yet) right after them; what it raises undoes them."""
     _followers.append(follow)
     return follow
 
@@ -112,20 +113,22 @@ class _Batch:
     def __init__(self, drafts: Sequence[Draft]) -> None:
         self.drafts, self.now = drafts, timezone.now()
         ids = {draft.conversation_id for draft in drafts}
-        self.conversations = statements.read(Conversation, CONVERSATION, ids, lock=True)
         writers = {draft.sender.pk for draft in drafts if draft.sender and draft.kind == "message"}
-        self.members = statements.read(Member, MEMBER, writers)
+        self.conversations: dict[int, Conversation]
+        self.members: dict[int, Member]
+        self.conversations, self.members = statements.run(
+            statements.read(Conversation, CONVERSATION, ids, lock=True), statements.read(Member, MEMBER, writers, lock=True)
+        )
         self.orders = _orders([draft for draft in drafts if draft.kind == "message" and draft.body.get("about")])
 
     def store(self) -> list[Stored | Exception]:
         """Number them, write them, and hint the listeners once all is committed."""
         outcomes = [self._number(draft) for draft in self.drafts]
         taken = [(draft, outcome) for draft, outcome in zip(self.drafts, outcomes, strict=True) if isinstance(outcome, Stored)]
-        statements.insert([stored.event for _draft, stored in taken])
+        events = [stored.event for _draft, stored in taken]
+        statements.run(statements.insert(events), *(follow(events) for follow in _followers), *self._marks(taken))
         self._copy(taken)
-        for follow in _followers:
-            follow([stored.event for _draft, stored in taken])
-        self._keep(taken)
+        self._call_agents(taken)
         for _draft, stored in taken:
             transaction.on_commit(partial(_tell, stored))
         return outcomes
@@ -173,17 +176,22 @@ class _Batch:
         )
         return Stored(event, is_new=True)
 
-    def _keep(self, taken: list[tuple[Draft, Stored]]) -> None:
+    def _marks(self, taken: list[tuple[Draft, Stored]]) -> list[statements.Step[None]]:
         """What the inbox shows, on the conversations' own rows; and how far the writers have seen and gone."""
-        told = {draft.conversation_id: self.conversations[draft.conversation_id] for draft, _stored in taken}.values()
-        rows = [(one.sequence, one.last_event_at, one.last_text, one.waiting_since, one.pk) for one in told]
-        statements.update(Conversation, ("sequence", "last_event_at", "last_text", "waiting_since"), rows)
-        writers = {draft.sender.pk for draft, _stored in taken if draft.sender} & self.members.keys()
-        marks = [(self.members[pk].seen_sequence, self.members[pk].paced_until, pk) for pk in sorted(writers)]
-        statements.update(Member, ("seen_sequence", "paced_until"), marks)
-        asked = {draft.conversation_id for draft, _stored in taken if _is_customers(draft, self.conversations[draft.conversation_id])}
-        for conversation in told:
-            if conversation.pk in asked and conversation.waiting_since:
+        told = [self.conversations[pk] for pk in {draft.conversation_id for draft, _stored in taken}]
+        rows = [(one.pk, one.sequence, one.last_event_at, one.last_text, one.waiting_since) for one in told]
+        writers = [self.members[pk] for pk in {draft.sender.pk for draft, _stored in taken if draft.sender} & self.members.keys()]
+        marks = [(one.pk, one.seen_sequence, one.paced_until) for one in writers]
+        return [
+            statements.update(Conversation, ("sequence", "last_event_at", "last_text", "waiting_since"), rows),
+            statements.update(Member, ("seen_sequence", "paced_until"), marks),
+        ]
+
+    def _call_agents(self, taken: list[tuple[Draft, Stored]]) -> None:
+        """To the customers who wait from now on."""
+        asked = {draft.conversation_id for draft, stored in taken if _is_customers(draft, stored.event.conversation)}
+        for conversation in map(self.conversations.__getitem__, asked):
+            if conversation.waiting_since:
                 waiting.begin(conversation)
 
 

@@ -3,52 +3,83 @@
 Measured for one message: 2.1 ms of CPU with querysets, of which the database had a tenth.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from functools import cache, lru_cache, partial
+from typing import Any, Generic, TypeVar
 
-from django.db import connection
-from django.db.models import Model
+from django.db import DEFAULT_DB_ALIAS, connection, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import Field, Model
 
 Row = TypeVar("Row", bound=Model)
+Result = TypeVar("Result")
+Rows = list[tuple[Any, ...]]
 
 
-def read(model: type[Row], columns: Sequence[str], keys: Iterable[int], *, lock: bool = False) -> dict[int, Row]:
+@dataclass(frozen=True)
+class Step(Generic[Result]):
+    """A statement, and what is made of the rows that it answers, where it answers any. One without a text is not sent."""
+
+    text: str
+    values: Sequence[Any]
+    take: Callable[[Rows], Result] | None
+
+
+def run(*steps: Step[Any]) -> list[Any]:
+    """What each step came to. PostgreSQL gets all of them in one go; each sees what was committed while those before it waited."""
+    sent = [step for step in steps if step.text]
+    rows = iter(_rows(sent))
+    return [step.take(next(rows) if step.text else []) if step.take else None for step in steps]
+
+
+def _rows(steps: Sequence[Step[Any]]) -> list[Rows]:
+    # A trip to a server costs more than most statements do there. SQLite is no trip, and takes one statement at a time.
+    bundles = [steps] if connection.vendor == "postgresql" else [[step] for step in steps]
+    answers = []
+    with connection.cursor() as cursor:
+        for bundle in filter(None, bundles):
+            cursor.execute("; ".join(step.text for step in bundle), [value for step in bundle for value in step.values])
+            for number in range(len(bundle)):
+                if number:
+                    cursor.nextset()
+                answers.append(cursor.fetchall() if bundle[number].take else [])
+    return answers
+
+
+def read(model: type[Row], columns: tuple[str, ...], keys: Iterable[int], *, lock: bool = False) -> Step[dict[int, Row]]:
     """The rows of these keys with these columns, by key; with `lock`, locked in the order of their keys until the transaction ends."""
     wanted = sorted(set(keys))
-    if not wanted:
-        return {}
-    places = ", ".join(["%s"] * len(wanted))
-    # SQLite has no row locks: its transactions are IMMEDIATE, so we are its only writer.
-    locking = connection.ops.for_update_sql(no_key=True) if lock and connection.features.has_select_for_update else ""
-    statement = f"SELECT {_names(columns)} FROM {_table(model)} WHERE id IN ({places}) ORDER BY id {locking}"  # noqa: S608 - our names
-    return {row.pk: row for row in model._default_manager.raw(statement, wanted)}
+
+    def take(rows: Rows) -> dict[int, Row]:
+        database, fields = connections[DEFAULT_DB_ALIAS], _fields(model, columns)
+        names = [field.attname for field in fields]
+        made = [model.from_db(database.alias, names, list(map(partial(_loaded, database), fields, row))) for row in rows]
+        return {row.pk: row for row in made}
+
+    return Step(_select(model, columns, len(wanted), lock) if wanted else "", wanted, take)
 
 
-def insert(rows: Sequence[Model]) -> None:
+def insert(rows: Sequence[Model]) -> Step[None]:
     """Write new rows of one model, and tell each its key."""
+
+    def take(keys: Rows) -> None:
+        for row, (key,) in zip(rows, keys, strict=True):
+            row.pk, row._state.adding, row._state.db = key, False, DEFAULT_DB_ALIAS
+
     if not rows:
-        return
-    fields = {field: str(field.column) for field in rows[0]._meta.concrete_fields if not field.primary_key}
-    places = f"({', '.join(['%s'] * len(fields))})"
-    values = [field.get_db_prep_save(getattr(row, field.attname), connection) for row in rows for field in fields]
-    names = _names(list(fields.values()))
-    all_places = ", ".join([places] * len(rows))
-    statement = f"INSERT INTO {_table(type(rows[0]))} ({names}) VALUES {all_places} RETURNING id"  # noqa: S608 - our names
-    with connection.cursor() as cursor:
-        cursor.execute(statement, values)
-        for row, (key,) in zip(rows, cursor.fetchall(), strict=True):
-            row.pk, row._state.adding, row._state.db = key, False, connection.alias
+        return Step("", [], take)
+    database, fields = connections[DEFAULT_DB_ALIAS], _fields(type(rows[0]))
+    values = [field.get_db_prep_save(getattr(row, field.attname), database) for row in rows for field in fields]
+    return Step(_insert(type(rows[0]), len(rows)), values, take)
 
 
-def update(model: type[Model], columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
-    """Write these columns of each row; its key is the last in the tuple."""
+def update(model: type[Model], columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]]) -> Step[None]:
+    """Write these columns of each row; its key is the first in the tuple."""
     adapt = connection.ops.adapt_datetimefield_value
-    values = [tuple(adapt(value) if isinstance(value, datetime) else value for value in row) for row in rows]
-    assignments = ", ".join(f"{column} = %s" for column in columns)
-    if values:
-        with connection.cursor() as cursor:
-            cursor.executemany(f"UPDATE {_table(model)} SET {assignments} WHERE id = %s", values)  # noqa: S608 - our names
+    values = [adapt(value) if isinstance(value, datetime) else value for row in rows for value in row]
+    return Step(_update(model, columns, len(rows)) if rows else "", values, None)
 
 
 def change(model: type[Model], fields: Mapping[str, Any], where: Mapping[str, Any]) -> int:
@@ -87,5 +118,56 @@ def _table(model: type[Model]) -> str:
     return connection.ops.quote_name(model._meta.db_table)
 
 
-def _names(columns: Sequence[str]) -> str:
+def _names(columns: Iterable[str]) -> str:
     return ", ".join(connection.ops.quote_name(column) for column in columns)
+
+
+# --- Their texts, made once for each number of rows ----------------------------------------------------------------------
+
+
+@lru_cache(200)
+def _select(model: type[Model], columns: tuple[str, ...], count: int, lock: bool) -> str:
+    names = _names(str(field.column) for field in _fields(model, columns))
+    # SQLite has no row locks: its transactions are IMMEDIATE, so we are its only writer.
+    locking = connection.ops.for_update_sql(no_key=True) if lock and connection.features.has_select_for_update else ""
+    return f"SELECT {names} FROM {_table(model)} WHERE id IN {_places(count)} ORDER BY id {locking}"  # noqa: S608 - our names
+
+
+@lru_cache(200)
+def _insert(model: type[Model], count: int) -> str:
+    fields = _fields(model)
+    places = ", ".join([_places(len(fields))] * count)
+    names = _names(str(field.column) for field in fields)
+    return f"INSERT INTO {_table(model)} ({names}) VALUES {places} RETURNING id"  # noqa: S608 - our names
+
+
+@lru_cache(200)
+def _update(model: type[Model], columns: tuple[str, ...], count: int) -> str:
+    assignments = ", ".join(f"{_names([name])} = {_typed(model, name, f'new.column{number}')}" for number, name in enumerate(columns, 2))
+    places = ", ".join([_places(1 + len(columns))] * count)
+    return f"UPDATE {_table(model)} SET {assignments} FROM (VALUES {places}) AS new WHERE id = new.column1"  # noqa: S608 - our names
+
+
+@cache
+def _fields(model: type[Model], columns: tuple[str, ...] | None = None) -> "list[Field[Any, Any]]":
+    """These, in the order of the model; or all but its key."""
+    fields = model._meta.concrete_fields
+    return [field for field in fields if field.column in columns] if columns else [field for field in fields if not field.primary_key]
+
+
+def _loaded(database: BaseDatabaseWrapper, field: "Field[Any, Any]", value: Any) -> Any:
+    """A value of ours for what the driver read."""
+    column = field.cached_col
+    for convert in database.ops.get_db_converters(column) + field.get_db_converters(database):
+        value = convert(value, column, database)
+    return value
+
+
+def _places(count: int) -> str:
+    return f"({', '.join(['%s'] * count)})"
+
+
+def _typed(model: type[Model], column: str, value: str) -> str:
+    """PostgreSQL takes a list of nothing but NULLs for text."""
+    wants = connection.features.requires_casted_case_in_updates
+    return f"CAST({value} AS {model._meta.get_field(column).db_type(connection)})" if wants else value

@@ -46,8 +46,8 @@ def number() -> int:
         for event in sorted(events, key=lambda event: event.happened_at):
             counter.last += 1
             event.sequence = counter.last
-        statements.update(FeedEvent, ["sequence"], [(event.sequence, event.pk) for event in events if event.pk is not None])
-        FeedEvent.objects.bulk_create([event for event in events if event.pk is None])
+        statements.run(statements.update(FeedEvent, ("sequence",), [(event.pk, event.sequence) for event in events if event.pk]))
+        FeedEvent.objects.bulk_create([event for event in events if not event.pk])
         counter.save(update_fields=["last"])
         _address(events)
     return len(events)
@@ -112,18 +112,19 @@ def shape(event: FeedEvent) -> JSON:
 
 
 @record.followed_by
-def hear(events: Sequence[Event]) -> None:
+def hear(events: Sequence[Event]) -> statements.Step[None]:
     """Messages in conversations; their words stay there."""
     messages = [event for event in events if event.type == "message" and event.from_member]
     # No wake: a worker that got up for each message would cost the chat more than the message itself. It looks once a second anyway.
-    statements.insert([_of_message(event) for event in messages])
+    return statements.insert([_of_message(event) for event in messages])
 
 
 def _of_message(event: Event) -> FeedEvent:
     by_customer = event.from_member is not None and event.from_member.user_id == event.conversation.customer_id
     kind = Happening.MESSAGE_RECEIVED if by_customer else Happening.MESSAGE_SENT
     data = {"id": event.sequence, "about": event.body.get("about")}
-    return FeedEvent(type=kind, key=f"{kind}:{event.pk}", conversation=event.conversation, data=data)
+    key = f"{kind}:{event.conversation_id}:{event.sequence}"
+    return FeedEvent(type=kind, key=key, conversation=event.conversation, data=data)
 
 
 def _write(rows: list[FeedEvent]) -> None:
