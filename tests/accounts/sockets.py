@@ -3,6 +3,7 @@
 import functools
 import json
 from collections.abc import Callable, Coroutine
+from contextlib import nullcontext
 from typing import Any
 from unittest.mock import patch
 from urllib.parse import unquote
@@ -23,8 +24,8 @@ def browser_test(test: Callable[..., Coroutine[Any, Any, None]]) -> Any:
 
     @functools.wraps(test)
     def run(**fixtures: Any) -> None:
-        # As Django's own test client does: the test's connection, in its transaction, is not an old one.
-        with patch("channels.db.close_old_connections"):
+        # As Django's own test client does: the test's connection, in its transaction, is not an old one. And no other thread sees it.
+        with patch("channels.db.close_old_connections"), patch("chat.gathering.ThreadSensitiveContext", nullcontext):
             async_to_sync(test)(**fixtures)
 
     return run
