@@ -6,6 +6,7 @@ the database is read after the socket's last number. So nothing is lost, doubled
 
 import asyncio
 import json
+import random
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Any
@@ -24,13 +25,17 @@ from chat.models import Member
 # A socket that takes nothing at the moment keeps so many events in hand, and reads the rest from the database when it does.
 MOST_NEWS = 20
 TYPING_SECONDS = 1.0
+# Who talks on is looked after beside the talk, and waits for that only after a pause (STALE_SECONDS).
+FRESH_SECONDS = 5.0
 
 Mark = tuple[Member, int]
 
 
 def _see(marks: Sequence[Mark]) -> list[bool | Exception]:
     with transaction.atomic():
-        return [conversations.see(member, sequence) for member, sequence in marks]
+        # In the order of their keys, as whoever stores messages locks their writers.
+        moved = {number: conversations.see(*marks[number]) for number in sorted(range(len(marks)), key=lambda number: marks[number][0].pk)}
+        return [moved[number] for number in range(len(marks))]
 
 
 _sends: Gathering[record.Draft, record.Stored] = Gathering(record.store)
@@ -49,7 +54,9 @@ class ConversationConsumer(Frames):
         self._whispers: dict[tuple[str, str], Hint] = {}
         self._is_behind = False
         self._is_telling = True  # until it is caught up
-        self._typed_at, self._checked_at = 0.0, self._now()
+        self.last = 0
+        # Those who came at one moment, after a restart, are not looked after at one moment.
+        self._typed_at, self._checked_at = 0.0, self._now() - random.uniform(0, FRESH_SECONDS)  # noqa: S311 - no secret
         after = self.query.get("after", "0")
         wanted = int(after) if after.isdecimal() and len(after) < 16 else 0
         self.conversation_id = str(self.scope["url_route"]["kwargs"]["conversation_id"])
@@ -105,7 +112,8 @@ class ConversationConsumer(Frames):
             after = {"after_seconds": refused.after_seconds} if refused.after_seconds else {}
             await self.refuse(refused.code, str(refused), client_key=named, retry=refused.retry, **after)
             return
-        await self.send(f'{{"type": "ack", "client_key": {json.dumps(key)}, "event": {stored.text}}}')
+        if self.listener:  # not closed out meanwhile
+            await self.send(f'{{"type": "ack", "client_key": {json.dumps(key)}, "event": {stored.text}}}')
 
     async def on_typing(self, frame: dict[str, Any]) -> None:
         """Tell the others, once in a second; nothing is stored."""
@@ -146,6 +154,8 @@ class ConversationConsumer(Frames):
             self._checked_at, self._is_behind = float("-inf"), True
         elif hint["kind"] != "events":
             self._whispers[str(hint["kind"]), str(hint["member"])] = hint
+        elif isinstance(number := hint["sequence"], int) and number <= self.last:
+            return  # the tail's, which tells everybody everything
         elif len(self._news) < MOST_NEWS:
             self._news.append(hint)
         else:
@@ -195,14 +205,20 @@ class ConversationConsumer(Frames):
             await self.tell("events", events=events)
 
     async def _may_stay(self) -> bool:
-        """Whether whoever came in still may be here; looked after at most every STALE_SECONDS, and only where something goes in or out."""
-        if self._now() - self._checked_at > STALE_SECONDS:
-            self._checked_at = self._now()
-            try:
-                await self._look_again()
-            except access.NoAccessError:
-                await self.end_stay()
+        """Whether whoever came in still may be here; looked after only where something goes in or out."""
+        age = self._now() - self._checked_at
+        if age > STALE_SECONDS:
+            await self._look()
+        elif age > FRESH_SECONDS and self.listener:
+            self.begin(self._look())
         return self.listener is not None
+
+    async def _look(self) -> None:
+        self._checked_at = self._now()
+        try:
+            await self._look_again()
+        except access.NoAccessError:
+            await self.end_stay()
 
     def _now(self) -> float:
         return asyncio.get_running_loop().time()

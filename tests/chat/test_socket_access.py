@@ -64,6 +64,20 @@ def path(conversation: Conversation) -> str:
     return f"/ws/conversations/{conversation.public_id}/"
 
 
+@live_test
+async def test_who_talks_on_is_not_made_to_wait_for_that(
+    conversation: Conversation, agents: Client, agent: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consumers, "FRESH_SECONDS", -1.0)
+    async with Socket(path(conversation), agents) as socket:
+        await socket.until("live")
+        await sync_to_async(agent.groups.clear)()
+        await socket.send(message("One more"))
+        while (output := await socket.line.receive_output(5))["type"] == "websocket.send":
+            pass
+        assert (output["code"], await count()) == (4401, 1)
+
+
 @sync_to_async
 def revoke() -> None:
     """Staff ends the link."""
