@@ -12,8 +12,10 @@ LONGEST_SECONDS = 900.0
 RETRY_AFTER_LONGEST_SECONDS = 86_400.0
 # Over which rows that were told one moment come back, at most; the pace does the rest.
 SPREAD_SECONDS = 15.0
+# Our own pace had no moment soon enough: the row was told when its turn comes.
+PACED = "paced"
 # With one of these codes a provider was not even asked: the attempt counts for nothing.
-NOT_TRIED = {"circuit_open", "paced", "waits_for_reply"}
+NOT_TRIED = {"circuit_open", PACED, "waits_for_reply"}
 
 
 def delay(attempts: int, *, waited: timedelta, retry_after: float | None, code: str, is_turn: bool = False) -> timedelta:

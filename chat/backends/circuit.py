@@ -6,6 +6,7 @@ import weakref
 from collections import deque
 
 from chat.backends.pace import FIRST_PER_SECOND, Pace
+from chat.backoff import PACED
 from chat.outbox import BackendError, TooEarlyError
 from chat.sentences import said
 
@@ -83,7 +84,7 @@ class Circuit:
         turn = max(wait if 0 < wait <= LONGEST_SLEEP_SECONDS else 0.0, self.pace.reserve(longest=LONGEST_SLEEP_SECONDS))
         if turn > LONGEST_SLEEP_SECONDS:
             told = said("%(provider)s takes no more at a time; this one waits its turn.", provider=self._name)
-            raise TooEarlyError(told, code="paced", retry_after=turn + self._queue_seconds(now))
+            raise TooEarlyError(told, code=PACED, retry_after=turn + self._queue_seconds(now))
         return turn
 
     def _queue_seconds(self, now: float) -> float:

@@ -42,6 +42,14 @@ def test_what_waited_for_it_is_due(waiting: OrderConfirmation) -> None:
     assert (recovery.wake_what_waited(), [row.pk for row in OrderConfirmation.claim(1)]) == (1, [waiting.pk])
 
 
+def test_what_waits_for_its_turn_keeps_its_place(alice: User) -> None:
+    Order.objects.create(customer=alice)
+    [row] = OrderConfirmation.claim(1)
+    row.give_back(TooEarlyError("It takes no more at a time.", code="paced", retry_after=20))
+    come_back("Sendinblue")
+    assert (recovery.wake_what_waited(), OrderConfirmation.claim(1)) == (0, [])
+
+
 def test_it_is_made_due_once(waiting: OrderConfirmation) -> None:
     come_back("Sendinblue")
     assert [recovery.wake_what_waited(), recovery.wake_what_waited()] == [1, 0]
