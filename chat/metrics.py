@@ -57,7 +57,7 @@ class Circuits(Collector):
         for name in sorted({circuit.name for circuit in all_circuits}):
             same = [circuit for circuit in all_circuits if circuit.name == name]
             is_open.add_metric([name], any(circuit.is_open for circuit in same))
-            for learned in [circuit.pace.per_second for circuit in same if circuit.pace.per_second is not None][:1]:
+            for learned in [circuit.pace.learned for circuit in same if circuit.pace.learned is not None][:1]:
                 pace.add_metric([name], learned)
         yield is_open
         yield pace

@@ -1,11 +1,13 @@
-"""How fast calls go out to one provider: as fast as it takes them, and a little slower than that once it has shown its limit.
+"""How fast calls go out to one provider: as fast as it takes them, and a little slower than that once it has said or shown its limit.
 
-A provider's limit is learned and not set, whatever its plan. Three calls refused one after the other, none taken between them, are a
-limit: the calls that it took in the second before are what it takes. A refusal between calls that are taken is none (a gateway's bad
-moment): it holds up nothing but its own call. Quiet time raises the pace, the longer the quieter, and in the end forgets it; a raise
-with which more is refused than before is taken back. A pace that fell steeply, which may be chance, grows back within seconds.
+A provider's limit is learned and not set, whatever its plan. Where its answers say it, nothing goes faster. Else it is found out: three
+calls refused one after the other, none taken between them, are a limit, and the calls that it took in the second before are what it
+takes. A refusal between calls that are taken is none (a gateway's bad moment): it holds up nothing but its own call. Quiet time raises
+the pace, the longer the quieter, and in the end forgets it; a raise with which more is refused than before is taken back. A pace that
+fell steeply, which may be chance, grows back within seconds, once.
 Whoever did not call for a second begins slowly and doubles quickly: so a limit that is met for the first time costs few refusals, and
-a provider that comes back is not run over.
+a provider that comes back is not run over. Moments are spread evenly. One that nobody was there to use (every thread was at work, the
+machine was busy) is made up for soon after, but never so that more calls begin in a second than the pace allows.
 """
 
 import math
@@ -19,6 +21,8 @@ REFUSALS_IN_A_ROW, ROW_SECONDS = 3, 5.0
 # In which a provider counts: what began in the one before may still be counted with what begins now.
 WINDOW_SECONDS = 1.0
 MARGIN = 0.97
+# Of how much time unused moments are made up for, and how much faster than the pace.
+LATE_SECONDS, CATCH_UP = 0.5, 1.25
 SLOWER = 0.9
 # One lesson never slows a known pace down further than this, and what falls below this much of it may be chance.
 MOST_SLOWER, STEEP = 0.5, 0.8
@@ -78,7 +82,11 @@ class Pace:
         self._per_second: float | None = None
         # What it was before it fell steeply, until it is there again or the fall is confirmed.
         self._fell_from = 0.0
-        self._next_at, self._paused_until = 0.0, -math.inf
+        # What the provider's answers say.
+        self._told = math.inf
+        self._next_at, self._paused_until = -math.inf, -math.inf
+        # The moments that were given, oldest first.
+        self._given: deque[float] = deque(maxlen=5_000)
         # Of the calls of late: when the taken ones were answered, when they began, when the refused ones began.
         self._answered: deque[float] = deque()
         self._taken: deque[float] = deque(maxlen=5_000)
@@ -90,6 +98,12 @@ class Pace:
     @property
     def per_second(self) -> float | None:
         """Calls a second, or None where no limit is known."""
+        known = self._per_second or self._told
+        return known if known < math.inf else None
+
+    @property
+    def learned(self) -> float | None:
+        """Calls a second as learned from refusals, or None."""
         return self._per_second
 
     @property
@@ -110,10 +124,20 @@ class Pace:
         with self._lock:
             now = self._clock()
             self._recover(now)
-            begins = max(now, self._next_at)
+            rate = self._rate(now)
+            turn = max(self._next_at, self._makes_up_from(now))
+            begins = max(now, turn, self._has_room_at(rate))
             if begins - now <= longest:
-                self._next_at = begins + 1 / self._rate(now)
+                self._next_at = turn + 1 / rate
+                self._given.append(begins)
             return begins - now
+
+    def says_limit(self, calls: int) -> None:
+        """It says that it takes so many calls in its window, which is a second or longer: so never more than these a second."""
+        with self._lock:
+            self._told = max(SLOWEST_PER_SECOND, MARGIN * calls)
+            if self._per_second:
+                self._per_second = min(self._per_second, self._told)
 
     def took(self, *, began: float | None = None) -> None:
         """The provider took a call that began at this moment (by the same clock; None: now)."""
@@ -123,9 +147,10 @@ class Pace:
             self._answered.append(now)
             self._taken.append(began)
             self._last_taken = max(self._last_taken, began)
-            self._level.calls += 1
+            self._level.calls += began > self._level.settled_at
             if self._per_second and self._lesson and self._lesson.at - 1.0 < began <= self._lesson.at:
-                self._per_second = max(self._per_second, min(self._lesson.most, MARGIN * self._taken_in_the_second_to(self._lesson.at)))
+                found = min(self._lesson.most, MARGIN * self._taken_in_the_second_to(self._lesson.at))
+                self._per_second = self._within(max(self._per_second, found))
 
     def slow_down(self, *, seconds: float, began: float | None = None) -> None:
         """It refused a call and asked for a pause, which everybody makes where this is its limit; then calls go on slower."""
@@ -134,7 +159,9 @@ class Pace:
             began = now if began is None else began
             self._refused.append(began)
             self._last_refused = now
-            self._level.calls, self._level.refusals = self._level.calls + 1, self._level.refusals + 1
+            # A call that was given its moment at the pace before says nothing about this one.
+            is_news = began > self._level.settled_at
+            self._level.calls, self._level.refusals = self._level.calls + is_news, self._level.refusals + is_news
             row = [moment for moment in self._refused if moment > max(self._last_taken, began - ROW_SECONDS)]
             if len(row) >= REFUSALS_IN_A_ROW or seconds > LONGEST_OWN_PAUSE_SECONDS:
                 self._pause(now, seconds)
@@ -142,6 +169,8 @@ class Pace:
             if len(news) >= REFUSALS_IN_A_ROW:
                 self._learn(min(news), now)
             elif news and self._per_second and self._level.is_worse:
+                # Where it was growing back from a fall, that is answered.
+                self._fell_from = 0.0
                 self._set(self._per_second / self._level.raised_by, now)
             elif news and self._per_second and self._level.is_too_high:
                 self._change(MARGIN, now)
@@ -149,6 +178,8 @@ class Pace:
     def _pause(self, now: float, seconds: float) -> None:
         self._next_at = max(self._next_at, now + seconds)
         self._paused_until = max(self._paused_until, now + seconds)
+        # Whoever had a moment asks for another one.
+        self._given.clear()
 
     def _learn(self, at: float, now: float) -> None:
         taken, before = MARGIN * self._taken_in_the_second_to(at), self._per_second
@@ -163,7 +194,7 @@ class Pace:
         self._fell_from = fell_from if self._per_second and self._per_second < STEEP * fell_from else 0.0
 
     def _set(self, per_second: float, now: float) -> None:
-        self._per_second = max(SLOWEST_PER_SECOND, per_second)
+        self._per_second = self._within(per_second)
         self._level = _Level(now, self._settles_at(now))
 
     def _recover(self, now: float) -> None:
@@ -174,14 +205,32 @@ class Pace:
             self._per_second, self._fell_from = None, 0.0
         elif self._per_second < self._fell_from and quiet > GROW_BACK_SECONDS:
             self._change(min(GROW_BACK, self._fell_from / self._per_second), now)
-        elif quiet > QUIET_SECONDS:
+        elif quiet > QUIET_SECONDS and self._per_second < self._told:
             # It was lowered, and no less is refused for it: that was no limit.
             undone = level.raised_by if level.raised_by < 1.0 and level.share > level.share_before / 2 else 1.0
             self._change((1 + level.next_raise) / undone, now, then=2 * level.next_raise)
 
     def _change(self, factor: float, now: float, *, then: float = FASTER) -> None:
-        self._per_second = max(SLOWEST_PER_SECOND, (self._per_second or 0.0) * factor)
-        self._level = _Level(now, self._settles_at(now), raised_by=factor, next_raise=then, share_before=self._level.share)
+        before = self._per_second or SLOWEST_PER_SECOND
+        self._per_second = self._within(before * factor)
+        raised_by = self._per_second / before
+        self._level = _Level(now, self._settles_at(now), raised_by=raised_by, next_raise=then, share_before=self._level.share)
+
+    def _within(self, per_second: float) -> float:
+        return min(max(SLOWEST_PER_SECOND, per_second), self._told)
+
+    def _has_room_at(self, rate: float) -> float:
+        """When one more call makes no second fuller than the pace allows, nor comes too close to the last one."""
+        if not self._given:
+            return -math.inf
+        calls = max(1, math.ceil(rate * WINDOW_SECONDS))
+        full = self._given[-calls] + calls / rate if len(self._given) >= calls else -math.inf
+        return max(full, self._given[-1] + 1 / (CATCH_UP * rate))
+
+    def _makes_up_from(self, now: float) -> float:
+        """The oldest moment that may still be used. Whoever had nothing to do for a second has nothing to make up for."""
+        is_busy = self._given and now - self._given[-1] < WINDOW_SECONDS
+        return now - LATE_SECONDS if is_busy else now
 
     def _settles_at(self, now: float) -> float:
         return max(now, self._next_at) + WINDOW_SECONDS
@@ -189,8 +238,7 @@ class Pace:
     def _rate(self, now: float) -> float:
         while self._answered and now - self._answered[0] >= 1.0:
             self._answered.popleft()
-        grown = FIRST_PER_SECOND + GROWTH * len(self._answered)
-        return grown if self._per_second is None else min(self._per_second, grown)
+        return min(self._per_second or self._told, FIRST_PER_SECOND + GROWTH * len(self._answered))
 
     def _taken_in_the_second_to(self, moment: float) -> int:
         return sum(1 for began in self._taken if moment - 1.0 < began <= moment)

@@ -12,7 +12,8 @@ import json
 import re
 import ssl
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import urllib3
@@ -26,6 +27,7 @@ from chat.sentences import said
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 20.0
 LONGEST_WAIT_SECONDS = 3600.0
+DIGITS_OF_A_LIMIT = 9
 # What one act of an operator mends for all mails at once is no fault of any one mail: those wait, and nobody has to press a button
 # for each of them. By Sendinblue's code, or by status where the code is another one.
 OPERATORS_CASES: dict[str | int, str] = {
@@ -59,9 +61,11 @@ def ask(api: str, function: str, *arguments: Any, **options: Any) -> Any:
     Raises BackendError: `unknown` where the work may have been done although no good answer came.
     """
     circuit = _circuit(function)
+    # Before the circuit gives this call its moment: the first call loads the SDK, and those that wait for that must not leave all at once.
+    act = _function(api, function)
     circuit.check()
     try:
-        answer = _call(_client(), api, function, *arguments, **options)
+        answer = _call(circuit, partial(act, *arguments, **options))
     except BackendError as error:
         _count(circuit, error)
         raise
@@ -69,17 +73,24 @@ def ask(api: str, function: str, *arguments: Any, **options: Any) -> Any:
     return answer
 
 
-def _call(client: Any, api: str, function: str, *arguments: Any, **options: Any) -> Any:
+def _function(api: str, function: str) -> Callable[..., Any]:
     from sib_api_v3_sdk import api as apis  # noqa: PLC0415 - see _build
+
+    act: Callable[..., Any] = getattr(getattr(apis, api)(_client()), function)
+    return act
+
+
+def _call(circuit: Circuit, act: Callable[..., Any]) -> Any:
     from sib_api_v3_sdk.rest import ApiException  # noqa: PLC0415 - see _build
 
-    act = getattr(getattr(apis, api)(client), function)
     try:
-        answer = act(*arguments, **options, _preload_content=False, _request_timeout=(CONNECT_SECONDS, READ_SECONDS))
+        answer = act(_preload_content=False, _request_timeout=(CONNECT_SECONDS, READ_SECONDS))
+        _hear_limit(circuit, answer.headers)
         return _parsed(answer.data)
     # "from None": the causes carry bodies and addresses, and no log is to print them.
     except ApiException as refused:
         if refused.status:
+            _hear_limit(circuit, refused.headers or {})
             raise refusal(refused.status, _parsed(refused.body), refused.headers or {}) from None
         raise _tls_failure(refused.__context__) from None
     except broken.HTTPError as lost:
@@ -158,6 +169,13 @@ def _parsed(body: bytes | str | None) -> Any:
         return json.loads(body or b"")
     except (ValueError, RecursionError):
         return None
+
+
+def _hear_limit(circuit: Circuit, headers: Mapping[str, str]) -> None:
+    """Each answer of a limited function says how many calls its window takes, a second's or an hour's, and not which."""
+    told = headers.get("x-sib-ratelimit-limit", "")
+    if told.isascii() and told.isdigit() and len(told) < DIGITS_OF_A_LIMIT and int(told):
+        circuit.pace.says_limit(int(told))
 
 
 def _wait(headers: Mapping[str, str]) -> float | None:

@@ -1,4 +1,4 @@
-"""A provider's limit is learned from what it refuses in a row, and kept to; what it refuses by chance is no limit."""
+"""A provider's limit is learned from what it says, or refuses in a row, and kept to; what it refuses by chance is no limit."""
 
 import heapq
 import random
@@ -116,6 +116,15 @@ def test_calls_are_spread_evenly_afterwards(limited: Pace) -> None:
     assert second - first == pytest.approx(1 / 48.5)
 
 
+def test_after_a_pause_moments_that_were_given_before_it_count_for_nothing(limited: Pace, clock: Clock) -> None:
+    clock.now += 5
+    for _call in range(60):
+        limited.reserve()
+    refuse(limited, seconds=1.5)
+    clock.now += 1.5
+    assert limited.reserve() == 0.0
+
+
 def test_who_can_t_wait_takes_no_moment_from_the_others(limited: Pace) -> None:
     waits = [limited.reserve(longest=0.5) for _ in range(100)]
     assert (max(waits), limited.reserve()) == (pytest.approx(1.0), pytest.approx(1.0))
@@ -140,12 +149,112 @@ def test_a_provider_that_takes_nothing_is_still_asked_now_and_then(clock: Clock)
     assert pace.per_second == 0.5
 
 
+# --- Moments that nobody was there to use --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def even(clock: Clock) -> Pace:
+    """A pace of a hundred a second, used evenly for half a second."""
+    pace = Pace(clock=clock)
+    pace.says_limit(103)
+    for _call in range(50):
+        clock.now += pace.reserve()
+    return pace
+
+
+def begin(pace: Pace, clock: Clock, calls: int) -> list[float]:
+    """So many calls, each at the moment that it is given."""
+    moments = []
+    for _call in range(calls):
+        clock.now += pace.reserve()
+        moments.append(clock.now)
+    return moments
+
+
+def test_moments_that_nobody_used_are_made_up_for_within_the_second(even: Pace, clock: Clock) -> None:
+    last = clock.now
+    clock.now += 0.2
+    assert sum(moment <= last + 1.0 for moment in begin(even, clock, 120)) == pytest.approx(99.91, abs=1.0)
+
+
+def test_what_is_made_up_for_is_no_throng(even: Pace, clock: Clock) -> None:
+    clock.now += 0.2
+    first, second = begin(even, clock, 2)
+    assert second - first == pytest.approx(1 / (1.25 * 99.91))
+
+
+def test_however_late_who_was_no_second_is_fuller_than_the_pace_allows(even: Pace, clock: Clock) -> None:
+    before = clock.now
+    clock.now += 0.9
+    moments = [before, *begin(even, clock, 300)]
+    assert min(later - earlier for earlier, later in zip(moments, moments[100:], strict=False)) >= 0.999
+
+
+def test_who_had_nothing_to_do_has_nothing_to_make_up_for(even: Pace, clock: Clock) -> None:
+    clock.now += 1.5
+    first, second = even.reserve(), even.reserve()
+    assert second - first == pytest.approx(1 / 99.91)
+
+
+def test_a_quick_beginning_counts_once_a_limit_is_said(clock: Clock) -> None:
+    pace = Pace(clock=clock)
+    for _call in range(50):
+        pace.reserve()
+    pace.says_limit(50)
+    assert pace.reserve() == pytest.approx(1 / 150 + 49 / 48.5)
+
+
+# --- A limit that is said ------------------------------------------------------------------------------------------------
+
+
+def test_a_limit_that_is_said_is_kept_to_before_anything_is_refused(clock: Clock) -> None:
+    pace = Pace(clock=clock)
+    pace.says_limit(50)
+    assert (pace.per_second, pace.learned) == (pytest.approx(48.5), None)
+
+
+def test_no_raise_goes_beyond_a_limit_that_is_said(limited: Pace, clock: Clock) -> None:
+    limited.says_limit(51)
+    for _ in range(5):
+        clock.now += 21
+        limited.reserve()
+    assert limited.per_second == pytest.approx(0.97 * 51)
+
+
+def test_while_no_raise_is_possible_none_grows(limited: Pace, clock: Clock) -> None:
+    limited.says_limit(51)
+    for _ in range(10):
+        clock.now += 21
+        limited.reserve()
+    limited.says_limit(1000)
+    limited.reserve()
+    assert limited.per_second == pytest.approx(0.97 * 51 * 1.1)
+
+
+def test_less_than_the_said_limit_may_be_learned(limited: Pace, clock: Clock) -> None:
+    limited.says_limit(1000)
+    assert limited.per_second == pytest.approx(48.5)
+
+
+def test_a_limit_that_is_said_to_be_lower_counts_at_once(limited: Pace, clock: Clock) -> None:
+    limited.says_limit(20)
+    assert limited.per_second == pytest.approx(0.97 * 20)
+
+
 # --- Slower and faster ---------------------------------------------------------------------------------------------------
 
 
 def test_calls_that_were_given_their_moment_before_teach_nothing_new(limited: Pace, clock: Clock) -> None:
     clock.now += 0.2
     refuse(limited)
+    assert limited.per_second == pytest.approx(48.5)
+
+
+def test_many_refusals_of_calls_under_way_when_it_was_learned_do_not_lower_it_twice(limited: Pace, clock: Clock) -> None:
+    refuse(limited, 30)
+    clock.now += 2.5
+    take(limited, clock)
+    refuse(limited, 1)
     assert limited.per_second == pytest.approx(48.5)
 
 
@@ -176,6 +285,20 @@ def test_a_steep_fall_is_made_up_for_within_seconds(limited: Pace, clock: Clock)
         clock.now += 2.1
         limited.reserve()
     assert limited.per_second == pytest.approx(48.5)
+
+
+def test_a_pace_that_grew_back_and_is_refused_more_stays_down(limited: Pace, clock: Clock) -> None:
+    clock.now += 5
+    refuse(limited)
+    clock.now += 2.1
+    limited.reserve()
+    clock.now += 1.1
+    for _time in range(2):
+        take(limited, clock, 10)
+        refuse(limited, 1)
+    clock.now += 2.1
+    limited.reserve()
+    assert limited.per_second == pytest.approx(48.5 / 2)
 
 
 def test_quiet_time_means_a_little_faster(limited: Pace, clock: Clock) -> None:
@@ -250,11 +373,12 @@ def test_after_ten_quiet_minutes_the_limit_is_forgotten(limited: Pace, clock: Cl
 @dataclass
 class Provider:
     """Takes `limit` calls in each second by its clock, and refuses by chance besides. Fifty threads call it; `taken` and `refused` are
-    when. `tells_rest`: it says how long that second still is, instead of "one second"."""
+    when. `tells_rest`: it says how long that second still is, instead of "one second"; `says_limit`: each answer says what it takes."""
 
     limit: Rate
     chance: Rate = lambda _second: 0.0
     tells_rest: bool = True
+    says_limit: bool = False
     latency_seconds: float = 0.04
     taken: list[float] = field(default_factory=list)
     refused: list[float] = field(default_factory=list)
@@ -278,8 +402,9 @@ class Provider:
         return len(self.refused) / (len(self.refused) + len(self.taken))
 
 
-def play(provider: Provider, *, seconds: float = 120.0, threads: int = 50, seed: int = 1) -> Provider:
-    """Fifty threads with never-ending work, on a clock of their own."""
+def play(provider: Provider, *, seconds: float = 120.0, threads: int = 50, between: float = 0.0, seed: int = 1) -> Provider:
+    """Fifty threads with never-ending work, on a clock of their own. `between`: the seconds, on average, until a thread that ended a call
+    is handed the next one: a worker that is nearly at its limit is late by chance."""
     clock, dice = Clock(), random.Random(seed)
     clock.now = 1000.3
     pace = Pace(clock=clock)
@@ -295,8 +420,11 @@ def play(provider: Provider, *, seconds: float = 120.0, threads: int = 50, seed:
             pause, took = provider.answer(clock.now, dice), provider.latency_seconds * dice.uniform(0.2, 1.8)
             heapq.heappush(events, (clock.now + took, number, "end", clock.now, pause))
         else:
+            if provider.says_limit:
+                pace.says_limit(int(provider.limit(clock.now - 1000.0)))
             pace.took(began=began) if pause is None else pace.slow_down(seconds=pause, began=began)
-            heapq.heappush(events, (clock.now, number, "ask", 0.0, None))
+            late = dice.expovariate(1 / between) if between else 0.0
+            heapq.heappush(events, (clock.now + late, number, "ask", 0.0, None))
     return provider
 
 
@@ -310,6 +438,14 @@ def test_a_limit_is_used_by_nine_tenths_with_one_refusal_in_a_hundred_calls(limi
 @pytest.mark.parametrize("limit", [50, 200])
 def test_a_provider_that_tells_the_rest_of_the_second_is_used_by_95_percent(limit: int) -> None:
     assert play(Provider(lambda _second: limit)).rate(5, 120) >= 0.95 * limit
+
+
+@pytest.mark.parametrize("between", [0.0, 0.06, 0.09], ids=["at once", "nearly busy", "busy"])
+@pytest.mark.parametrize("limit", [50, 200])
+def test_a_limit_that_is_said_is_used_by_95_percent_from_the_first_call_on(limit: int, between: float) -> None:
+    provider = Provider(lambda _second: limit, tells_rest=False, says_limit=True, latency_seconds=0.15)
+    play(provider, seconds=61, between=between)
+    assert (provider.rate(0.3, 60.3) >= 0.95 * limit, provider.share_refused() <= 0.01) == (True, True)
 
 
 def test_one_stray_refusal_costs_nothing() -> None:

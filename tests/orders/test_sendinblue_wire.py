@@ -12,8 +12,11 @@ from django.core.mail import EmailMessage
 from pytest_django import Settings
 
 from accounts.models import User
+from chat.backends.circuit import FAILURES_IN_A_ROW
+from chat.backends.pace import Pace
 from chat.coordinator import Coordinator
 from chat.outbox import BackendError, State
+from orders.backends import sendinblue_wire
 from orders.models import Order
 from tests.orders.brevo_side import sendinblue, told, told_again
 from tests.running import wait_for
@@ -31,6 +34,11 @@ def brevo(settings: Settings) -> Iterator[BrevoTwin]:
 def authority(tmp_path: Path) -> Authority:
     """A throw-away certificate authority, and a certificate of localhost."""
     return Authority(tmp_path)
+
+
+def pace() -> Pace:
+    """Of the mails."""
+    return sendinblue_wire._circuit("send_transac_email").pace
 
 
 def mail() -> EmailMessage:
@@ -202,3 +210,32 @@ def test_the_real_worker_sends_each_mail_once(brevo: BrevoTwin, alice: User, pla
         worker.join()
     told_again(orders[0])
     assert (len(brevo.mails), set(brevo.per_key().values())) == (len(orders), {1})
+
+
+def test_what_sendinblue_says_of_its_limit_is_kept_to(brevo: BrevoTwin) -> None:
+    brevo.turn(rate_per_second=50)
+    mail().send()
+    assert pace().per_second == pytest.approx(0.97 * 50)
+
+
+def test_a_refusal_says_the_limit_too(brevo: BrevoTwin) -> None:
+    brevo.turn(rate_per_second=50)
+    brevo.faults.set("brevo.send_mail", {"fault": "rate_limited", "reset": 1})
+    mail().send(fail_silently=True)
+    assert pace().per_second == pytest.approx(0.97 * 1000)
+
+
+@pytest.mark.parametrize("told", ["", "many", "0", "-5", "1e9", "\u0665\u0660"])
+def test_what_is_no_limit_is_not_heard(brevo: BrevoTwin, told: str) -> None:
+    mail().send()
+    before = pace().per_second
+    sendinblue_wire._hear_limit(sendinblue_wire._circuit("send_transac_email"), {"x-sib-ratelimit-limit": told})
+    assert pace().per_second == before
+
+
+def test_a_call_is_given_its_moment_when_it_can_leave_at_once(brevo: BrevoTwin) -> None:
+    # Loading the SDK takes up to a second: whoever was given a moment before that leaves late, together with all who waited for it.
+    for _failure in range(FAILURES_IN_A_ROW):
+        sendinblue_wire._circuit("send_transac_email").failed()
+    mail().send(fail_silently=True)
+    assert (len(brevo.mails), len(sendinblue_wire._clients)) == (0, 1)
