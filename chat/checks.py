@@ -17,7 +17,7 @@ HASH_IT = "It is sha384- and the output of: openssl dgst -sha384 -binary vonageC
 VONAGES_OWN_HOSTS = re.compile(r"(.+\.)?(nexmo|vonage)\.com(:\d+)?")
 
 
-@register()
+@register("settings")
 def vonage(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     """All of Vonage or none of it; the original guide's variables are named as the guide names them."""
     found: list[CheckMessage] = []
@@ -43,7 +43,7 @@ def vonage(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[Check
     return found
 
 
-@register()
+@register("settings")
 def vonage_key(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     """The private key can be read and is one."""
     if not settings.VONAGE_PRIVATE_KEY:
@@ -56,7 +56,7 @@ def vonage_key(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[C
     return []
 
 
-@register()
+@register("settings")
 def vonage_webhooks(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     """Without a secret every webhook is refused."""
     if not settings.VONAGE_APPLICATION_ID or settings.VONAGE_SIGNATURE_SECRET or settings.WEBHOOK_SECRET:
@@ -65,7 +65,7 @@ def vonage_webhooks(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> l
     return [Warning("Vonage's webhooks are refused: nothing could prove that they are Vonage's.", hint=hint, id="chat.W001")]
 
 
-@register()
+@register("settings")
 def vonage_application(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     """The application's id is a UUID, and not its name or the account's key."""
     try:
@@ -79,7 +79,7 @@ def vonage_application(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -
     return []
 
 
-@register()
+@register("settings")
 def client_sdk(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     """With the Client SDK: Vonage is there, and its script is the one that was looked at."""
     if settings.CHAT_TRANSPORT != "client-sdk":

@@ -14,7 +14,7 @@ from django.core.validators import validate_email
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
-@register()
+@register("settings")
 def sendinblue(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     """All of Sendinblue or none of it, and nothing in it that can't work."""
     return [*_half_a_set(), *_addresses(), *_key(), *_connection(), *_worth_knowing()]

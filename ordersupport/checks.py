@@ -12,7 +12,7 @@ from django.http.request import validate_host
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
-@register()
+@register("settings")
 def public_address(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     """Mails link to PUBLIC_URL, and webhooks come to it."""
     parts = urlsplit(settings.PUBLIC_URL)

@@ -8,11 +8,13 @@ Source: https://developer.vonage.com/en/getting-started/concepts/webhooks (signe
 import hashlib
 import json
 import time
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
-import jwt
 from django.utils.crypto import constant_time_compare
-from jwt.algorithms import HMACAlgorithm
+
+if TYPE_CHECKING:
+    from jwt import PyJWS
 
 OLDEST_SECONDS = 300
 # Their clock may be ahead of ours.
@@ -23,16 +25,22 @@ class SignatureError(Exception):
     """The signature is not good; the text says why and holds nothing of it."""
 
 
-class _AnyLength(HMACAlgorithm):
-    """Vonage gives out the secret, so a warning about its length at each webhook would help nobody."""
+@cache
+def _jws() -> "PyJWS":
+    # Imported when a webhook comes: it took a twentieth of every start, also of shops without Vonage.
+    from jwt import PyJWS  # noqa: PLC0415
+    from jwt.algorithms import HMACAlgorithm  # noqa: PLC0415
 
-    def check_key_length(self, key: bytes) -> None:
-        """Any length will do."""
+    class AnyLength(HMACAlgorithm):
+        """Vonage gives out the secret, so a warning about its length at each webhook would help nobody."""
 
+        def check_key_length(self, key: bytes) -> None:
+            """Any length will do."""
 
-_jws = jwt.PyJWS(algorithms=["HS256"])
-_jws.unregister_algorithm("HS256")
-_jws.register_algorithm("HS256", _AnyLength(HMACAlgorithm.SHA256))
+    jws = PyJWS(algorithms=["HS256"])
+    jws.unregister_algorithm("HS256")
+    jws.register_algorithm("HS256", AnyLength(HMACAlgorithm.SHA256))
+    return jws
 
 
 def check(token: str, body: bytes, *, secret: str) -> str:
@@ -55,9 +63,11 @@ def check(token: str, body: bytes, *, secret: str) -> str:
 
 
 def _claims(token: str, secret: str) -> dict[str, Any]:
+    from jwt import InvalidTokenError  # noqa: PLC0415
+
     try:
-        claims = json.loads(_jws.decode(token, secret, algorithms=["HS256"]))
-    except (jwt.InvalidTokenError, ValueError, RecursionError):
+        claims = json.loads(_jws().decode(token, secret, algorithms=["HS256"]))
+    except (InvalidTokenError, ValueError, RecursionError):
         raise SignatureError("It is not signed with our secret.") from None
     if not isinstance(claims, dict):
         raise SignatureError("It holds no claims.")

@@ -10,7 +10,7 @@ from django.core.checks import CheckMessage, Error, Warning, register
 from chat.phones import numbers
 
 
-@register()
+@register("settings")
 def texts_and_calls(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     """VONAGE_FROM_NUMBER and what it takes to use it."""
     found: list[CheckMessage] = []

@@ -12,6 +12,8 @@ class Command(BaseCommand):
     """Serves until Ctrl-C or SIGTERM."""
 
     help = "Serve pages, API and sockets, and work on the outbox, in one process."
+    # What an operator can get wrong. What Django checks besides is the code, the same on every machine: `manage.py check` and the tests.
+    requires_system_checks = ["settings"]
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Where to listen, and whether to work."""

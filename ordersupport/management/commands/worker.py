@@ -11,6 +11,8 @@ class Command(BaseCommand):
     """Works until Ctrl-C or SIGTERM, then ends what is in hand."""
 
     help = "Work on the outbox: mails, and whatever else must leave the house."
+    # What an operator can get wrong. What Django checks besides is the code, the same on every machine: `manage.py check` and the tests.
+    requires_system_checks = ["settings"]
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Where Prometheus finds this process."""
