@@ -280,8 +280,11 @@ def test_a_wrong_variable_ends_the_start_with_one_sentence(tmp_path: Path, varia
         ({"SENDINBLUE_API_KEY": "xkeysib-1"}, "SENDINBLUE_FROM_EMAIL"),
     ],
 )
-def test_half_a_set_of_credentials_ends_the_check_and_names_the_other_half(tmp_path: Path, variables: dict[str, str], missing: str) -> None:
-    ended = start(tmp_path, **variables)
+@pytest.mark.parametrize("command", ["check", "serve", "worker"])
+def test_half_a_set_of_credentials_ends_the_start_and_names_the_other_half(
+    tmp_path: Path, variables: dict[str, str], missing: str, command: str
+) -> None:
+    ended = start(tmp_path, command, **variables)
     assert ended.returncode == 1
     assert f"{missing} not set" in ended.stderr
 
