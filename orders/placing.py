@@ -20,7 +20,7 @@ def place(customer: User, lines: Iterable[dict[str, Any]], *, created_by: User |
     with transaction.atomic():
         order = Order.objects.create(customer=customer, created_by=created_by, **fields)
         rows = [OrderLine(order=order, **line) for line in lines]
-        statements.insert(rows)
+        statements.run(statements.insert(rows))
     keep(order, "lines", rows)
     return order
 
