@@ -13,6 +13,9 @@ from chat import gathering
 from chat.gathering import Gathering
 from tests.accounts.threads import THREADS
 
+# What is done with connections after a write is done in threads of the pool, which earlier tests may have left connections in.
+pytestmark = THREADS
+
 
 class Slow:
     """Writes numbers, each batch once it may; what is negative is refused."""
@@ -87,7 +90,6 @@ def test_all_write_in_one_thread_that_readers_do_not_use() -> None:
     assert (len(writers), reader in writers, threading.get_ident() in writers) == (1, False, False)
 
 
-@THREADS
 def test_the_connection_is_kept_from_one_to_the_next_and_given_back_when_nobody_comes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(connection.settings_dict, "CONN_MAX_AGE", 0)
     monkeypatch.setattr(gathering, "KEPT_SECONDS", 0.2)
