@@ -23,6 +23,8 @@ WINDOW_SECONDS = 1.0
 MARGIN = 0.97
 # Of how much time unused moments are made up for, and how much faster than the pace.
 LATE_SECONDS, CATCH_UP = 0.5, 1.25
+# Who got so much of the limit that is said shares it with nobody.
+NEARLY_ALL = 0.95
 SLOWER = 0.9
 # One lesson never slows a known pace down further than this, and what falls below this much of it may be chance.
 MOST_SLOWER, STEEP = 0.5, 0.8
@@ -183,6 +185,10 @@ class Pace:
 
     def _learn(self, at: float, now: float) -> None:
         taken, before = MARGIN * self._taken_in_the_second_to(at), self._per_second
+        if taken >= NEARLY_ALL * self._told and now - self._level.began_at > QUIET_SECONDS:
+            # It took what it says, from us alone: our calls came in a throng (a stall, the network), which the pause mends. Once.
+            self._level = _Level(now, self._settles_at(now))
+            return
         if before is None:
             most, fell_from = math.inf, 0.0
             self._set(taken, now)

@@ -241,6 +241,33 @@ def test_a_limit_that_is_said_to_be_lower_counts_at_once(limited: Pace, clock: C
     assert limited.per_second == pytest.approx(0.97 * 20)
 
 
+def test_whoever_had_all_of_a_said_limit_goes_on_at_it_once(clock: Clock) -> None:
+    pace = Pace(clock=clock)
+    pace.says_limit(50)
+    take(pace, clock)
+    refuse(pace)
+    assert (pace.is_paused, pace.learned) == (True, None)
+
+
+def test_a_said_limit_that_is_met_again_soon_is_shared(clock: Clock) -> None:
+    pace = Pace(clock=clock)
+    pace.says_limit(50)
+    take(pace, clock)
+    refuse(pace)
+    clock.now += 5
+    take(pace, clock, 48)
+    refuse(pace)
+    assert pace.learned == pytest.approx(0.97 * 48)
+
+
+def test_whoever_had_half_of_a_said_limit_shares_it(clock: Clock) -> None:
+    pace = Pace(clock=clock)
+    pace.says_limit(50)
+    take(pace, clock, 25)
+    refuse(pace)
+    assert pace.learned == pytest.approx(0.97 * 25)
+
+
 # --- Slower and faster ---------------------------------------------------------------------------------------------------
 
 
@@ -402,9 +429,12 @@ class Provider:
         return len(self.refused) / (len(self.refused) + len(self.taken))
 
 
-def play(provider: Provider, *, seconds: float = 120.0, threads: int = 50, between: float = 0.0, seed: int = 1) -> Provider:
+def play(
+    provider: Provider, *, seconds: float = 120.0, threads: int = 50, between: float = 0.0, still: float = 0.0, seed: int = 1
+) -> Provider:
     """Fifty threads with never-ending work, on a clock of their own. `between`: the seconds, on average, until a thread that ended a call
-    is handed the next one: a worker that is nearly at its limit is late by chance."""
+    is handed the next one: a worker that is nearly at its limit is late by chance. `still`: for so long, each 3.7 seconds, the machine does
+    nothing, so that calls arrive in a throng afterwards."""
     clock, dice = Clock(), random.Random(seed)
     clock.now = 1000.3
     pace = Pace(clock=clock)
@@ -413,7 +443,9 @@ def play(provider: Provider, *, seconds: float = 120.0, threads: int = 50, betwe
     while events[0][0] < 1000.0 + seconds:
         clock.now, _number, act, began, pause = heapq.heappop(events)
         number += 1
-        if act == "ask" or (act == "begin" and pace.is_paused):
+        if clock.now % 3.7 < still:
+            heapq.heappush(events, (clock.now - clock.now % 3.7 + still + 1e-6, _number, act, began, pause))
+        elif act == "ask" or (act == "begin" and pace.is_paused):
             turn = pace.reserve(longest=2.0)
             heapq.heappush(events, (clock.now + turn, number, "begin" if turn <= 2.0 else "ask", 0.0, None))
         elif act == "begin":
@@ -445,6 +477,13 @@ def test_a_provider_that_tells_the_rest_of_the_second_is_used_by_95_percent(limi
 def test_a_limit_that_is_said_is_used_by_95_percent_from_the_first_call_on(limit: int, between: float) -> None:
     provider = Provider(lambda _second: limit, tells_rest=False, says_limit=True, latency_seconds=0.15)
     play(provider, seconds=61, between=between)
+    assert (provider.rate(0.3, 60.3) >= 0.95 * limit, provider.share_refused() <= 0.01) == (True, True)
+
+
+@pytest.mark.parametrize("limit", [50, 200])
+def test_a_machine_that_stands_still_now_and_then_costs_little(limit: int) -> None:
+    provider = Provider(lambda _second: limit, tells_rest=False, says_limit=True, latency_seconds=0.15)
+    play(provider, seconds=61, between=0.06, still=0.1)
     assert (provider.rate(0.3, 60.3) >= 0.95 * limit, provider.share_refused() <= 0.01) == (True, True)
 
 
