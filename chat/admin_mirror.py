@@ -82,7 +82,8 @@ class MirrorRefusalAdmin(WorkersOwn, admin.ModelAdmin[MirrorRefusal]):
         """Ask Vonage once more for all that the chosen refusals stopped."""
         due = sum(mirror.try_again(refusal) for refusal in queryset.select_related("conversation"))
         words = ngettext("%d event is sent to Vonage again.", "%d events are sent to Vonage again.", due) % due
-        self.message_user(request, f"{words} {gettext('If it refuses once more, you will see it here.')}")
+        then = gettext("If it refuses once more, you will see it here.")
+        self.message_user(request, f"{words} {then}")
 
     def has_try_permission(self, request: HttpRequest) -> bool:
         """Whoever may change refusals, which is what trying again does."""
