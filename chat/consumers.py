@@ -26,7 +26,7 @@ from chat.models import Member
 MOST_NEWS = 20
 TYPING_SECONDS = 1.0
 # Who talks on is looked after beside the talk, and waits for that only after a pause (STALE_SECONDS).
-FRESH_SECONDS = 5.0
+FRESH_SECONDS = 8.0
 
 Mark = tuple[Member, int]
 

@@ -5,7 +5,7 @@ while nothing is under way is written at once.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Generic, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -14,7 +14,7 @@ from channels.db import database_sync_to_async
 
 Work = TypeVar("Work")
 Outcome = TypeVar("Outcome")
-Write = Callable[[Sequence[Any]], Sequence[Any]]
+Write = Callable[[Sequence[Any]], Awaitable[Sequence[Any]]]
 MOST_AT_ONCE = 100
 # Fetching a connection and asking whether it lives costs as much as writing a message; until nobody has come for so long, it is kept.
 KEPT_SECONDS = 1.0
@@ -27,7 +27,7 @@ class Gathering(Generic[Work, Outcome]):
     """
 
     def __init__(self, write: Callable[[Sequence[Work]], Sequence[Outcome | Exception]]) -> None:
-        self._write = write
+        self._write: Write = sync_to_async(write)
 
     async def put(self, work: Work) -> Outcome:
         """The outcome of `work`, once it is committed."""
@@ -82,7 +82,7 @@ class _Line:
             self._waiting[write] = rest  # behind those who wait for something else
         outcomes: Sequence[Any]
         try:
-            outcomes = await sync_to_async(write)([work for work, _done in batch])
+            outcomes = await write([work for work, _done in batch])
         except Exception as error:
             outcomes = [error] * len(batch)
             await _give_the_connection_back()

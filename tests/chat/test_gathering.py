@@ -50,12 +50,14 @@ def test_one_that_is_refused_harms_no_other() -> None:
     slow = Slow()
     slow.may_end.release()
 
-    async def talk() -> list[int | BaseException]:
+    async def talk() -> list[int]:
         numbers = Gathering(slow.write)
-        return list(await asyncio.gather(*(numbers.put(number) for number in (1, -2, 3)), return_exceptions=True))
+        one, refused, three = (asyncio.create_task(numbers.put(number)) for number in (1, -2, 3))
+        with pytest.raises(ValueError, match="-2"):
+            await refused
+        return [await one, await three]
 
-    one, refused, three = asyncio.run(talk())
-    assert (one, type(refused), three) == (10, ValueError, 30)
+    assert (asyncio.run(talk()), slow.batches) == ([10, 30], [[1, -2, 3]])
 
 
 def test_a_batch_that_fails_as_a_whole_fails_for_each_and_the_next_is_written() -> None:
