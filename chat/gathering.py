@@ -11,6 +11,7 @@ from weakref import WeakKeyDictionary
 
 from asgiref.sync import ThreadSensitiveContext, sync_to_async
 from channels.db import database_sync_to_async
+from django.db import connections
 
 Work = TypeVar("Work")
 Outcome = TypeVar("Outcome")
@@ -60,9 +61,9 @@ class _Line:
                 while await self._has_come():
                     await self._write_next()
             finally:
-                # At once, so that nobody joins a line that is not served any more.
+                # At once, so that nobody joins a line that is not served any more. The thread ends, and its connection with it.
                 del _lines[asyncio.get_running_loop()]
-            await _give_the_connection_back()
+                await sync_to_async(connections.close_all)()
 
     async def _has_come(self) -> bool:
         if not self._waiting:
