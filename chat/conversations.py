@@ -7,6 +7,7 @@ import uuid
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
 
 from accounts.models import User
 from chat import record
@@ -16,6 +17,7 @@ from chat.hub import Hint, hub
 from chat.messages import HIGHEST_NUMBER as HIGHEST_NUMBER
 from chat.messages import LONGEST_KEY as LONGEST_KEY
 from chat.messages import LONGEST_TEXT as LONGEST_TEXT
+from chat.messages import SOLVED as SOLVED
 from chat.messages import RefusedError as RefusedError
 from chat.messages import check_about, check_text
 from chat.messages import check_key as check_key
@@ -104,6 +106,37 @@ def send(sender: Member, text: object, **more: Any) -> record.Stored:
 def send_text(sender: Member, text: object, **more: Any) -> Event:
     """The same; the event alone."""
     return send(sender, text, **more).event
+
+
+def solve(agent: Member, *, key: object = None, sequence: int | None = None) -> record.Stored:
+    """Tell both sides that it is solved, which ends the waiting until the customer writes again.
+
+    Where nothing was said since it was solved, the event that told so. `sequence`: the last event that the agent has before their eyes.
+    Raises RefusedError: `agents_only`, `bad_key`, `key_reused`, or `written_since`, where the customer wrote what the agent has not seen.
+    """
+    if agent.is_customer:
+        raise RefusedError(_("Only we can mark a conversation as solved."), code="agents_only")
+    if key is not None:
+        check_key(key)
+    key = str(uuid.uuid4() if key is None else key)
+    draft = record.Draft(agent.conversation_id, SOLVED, {"state": "solved"}, sender=agent, key=key)
+    with transaction.atomic():
+        # One after the other: two agents at once tell it once, and nobody writes between our look and our word.
+        conversation = Conversation.objects.select_for_update(no_key=True).get(pk=agent.conversation_id)
+        told = record.known(conversation, draft) or _word_that_it_is_solved(conversation)
+        if told:
+            return record.Stored(told, is_new=False)
+        words = conversation.events.filter(type="message", from_member__user=conversation.customer_id)
+        if sequence is not None and words.filter(sequence__gt=sequence).exists():
+            raise RefusedError(_("The customer has written since. Read that first."), code="written_since", field="sequence")
+        return _store(draft)
+
+
+def _word_that_it_is_solved(conversation: Conversation) -> Event | None:
+    """The event that told so, if nobody has said anything since."""
+    said = conversation.events.filter(type__in=["message", SOLVED]).select_related("from_member__user")
+    last = said.order_by("-sequence").first()
+    return last if last and last.type == SOLVED else None
 
 
 def announce(member: Member, *, about: int | None) -> None:

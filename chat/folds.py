@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 
 from chat import formats
+from chat.messages import SOLVED
 from chat.models import Conversation, Event
 
 ORDER_CONFIRMED = "custom:order-confirm-event"
@@ -20,6 +21,12 @@ MOST_ORDERS = 200
 ARTICLES_NAMED = 3
 
 Fold = dict[str, Any]
+
+
+def is_solved(events: Iterable[Event]) -> bool:
+    """Whether an agent has said so after the last message of these, which are in order."""
+    said = [event.type for event in events if event.type in {"message", SOLVED}]
+    return said[-1:] == [SOLVED]
 
 
 def orders(conversation: Conversation) -> list[Fold]:

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 LONGEST_TEXT = 8000
 LONGEST_KEY = 64
 HIGHEST_NUMBER = 2**53 - 1  # JavaScript counts no further
+# The event by which an agent says that nothing is left to do.
+SOLVED = "custom:conversation-solved-event"
 
 
 class RefusedError(Exception):

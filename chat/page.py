@@ -27,16 +27,16 @@ Context = dict[str, Any]
 
 
 def conversation_page(request: HttpRequest, party: Party, number: int) -> Context:
-    """The template's context: `page` (also for the scripts), `order`, `orders`, `days`, `older_url` (for a browser without scripts), and
-    for agents `entry`.
+    """The template's context: `page` (also for the scripts), `order`, `orders`, `days`, `older_url` (for a browser without scripts),
+    `is_solved`, and for agents `entry`.
     """
     member = party.member()
     conversation = party.conversation
     newest = conversations.history(conversation)
     found = folds.orders(conversation)
     orders = [folds.worded(order) for order in found]
-    before = request.GET.get("before", "")
-    shown = conversations.history(conversation, before=int(before)) if SEQUENCE.fullmatch(before) else newest
+    before = event_number(request.GET.get("before", ""))
+    shown = newest if before is None else conversations.history(conversation, before=before)
     page = {
         "me": {"username": party.user.username, "name": party.user.display_name, "role": party.role, "member": member.public_id},
         "conversation": {"id": conversation.public_id, "sequence": newest[-1].sequence if newest else 0},
@@ -59,7 +59,12 @@ def conversation_page(request: HttpRequest, party: Party, number: int) -> Contex
     older_url = f"{request.path}?before={shown[0].sequence}" if shown and shown[0].sequence > 1 else ""
     entry = devices.standing(conversation) if party.role == "agent" else None
     drawn = {"order": order, "orders": orders, "days": _days(shown, member, orders), "older_url": older_url}
-    return drawn | {"page": page, "entry": entry}
+    return drawn | {"page": page, "entry": entry, "is_solved": folds.is_solved(newest)}
+
+
+def event_number(text: str) -> int | None:
+    """What a form or an address calls an event by; None for anything else."""
+    return int(text) if SEQUENCE.fullmatch(text) else None
 
 
 def inbox_rows(conversations_found: "QuerySet[Conversation] | list[Conversation]", agent: User) -> list[Context]:
@@ -129,6 +134,8 @@ def _urls(request: HttpRequest, party: Party, number: int) -> dict[str, str]:
         "language": reverse("chat-language", args=[party.user.username, public_id, number]),
         "new_link": reverse("new-link"),
     }
+    if party.role == "agent":
+        urls["solve"] = reverse("api:conversation-solve", args=[public_id]) + speaker
     if party.role == "customer":
         urls["present"] = reverse("api:conversation-present", args=[public_id]) + speaker
         if calls.offered():
@@ -202,6 +209,7 @@ def _event_row(event: Event, me: Member, previous: Context | None) -> Context:
         folds.ORDER_STATUS: "status",
         "member:joined": "joined",
         calls.CALL_EVENT: "call",
+        conversations.SOLVED: "solved",
     }
     sender = event.from_member
     day: date = timezone.localtime(event.created_at).date()

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _  # worded by whoever aske
 
 from chat import backends, metrics, outbox, shapes, statements
 from chat.hub import INBOX, Hint, hub
-from chat.messages import RefusedError
+from chat.messages import SOLVED, RefusedError
 from chat.models import JSON, Conversation, Event, Member, MirroredEvent
 from chat.phones import waiting
 from chat.wakes import wake
@@ -97,7 +97,7 @@ def _store_one(draft: Draft) -> Stored | Exception:
             conversation = Conversation.objects.select_for_update(no_key=True).get(pk=draft.conversation_id)
             if draft.sender and draft.vonage_after is not None:
                 Member.objects.filter(pk=draft.sender.pk).update(about_next=None)
-            event = _known(conversation, draft)
+            event = known(conversation, draft)
             if event:
                 return Stored(event, is_new=False)
             return _Batch([draft]).store()[0]
@@ -163,6 +163,8 @@ class _Batch:
         if member:
             member.seen_sequence = conversation.sequence
             _note_words(conversation, draft, at=self.now)
+        if draft.kind == SOLVED:
+            conversation.waiting_since = None
         state = self.orders.get((draft.conversation_id, draft.body.get("about")))
         event = Event(
             conversation=conversation,
@@ -217,7 +219,7 @@ def _orders(drafts: Sequence[Draft]) -> dict[tuple[int, object], JSON]:
     }
 
 
-def _known(conversation: Conversation, draft: Draft) -> Event | None:
+def known(conversation: Conversation, draft: Draft) -> Event | None:
     """The event that an earlier try of this draft became. Raises RefusedError where its key stands for another event."""
     if draft.key is None:
         return None

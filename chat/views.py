@@ -21,6 +21,8 @@ from chat.entry.views import HttpResponseSeeOther
 from chat.models import Conversation
 
 INBOX_ROWS = 50
+# Of what was asked for by a plain form; what is refused for another reason is a 422.
+STATUSES = {"too_fast": 429, "agents_only": 403, "written_since": 409}
 
 
 @entry.private
@@ -28,8 +30,8 @@ INBOX_ROWS = 50
 def conversation(request: HttpRequest, username: str, conversation_id: str, order_id: int) -> HttpResponse:
     """The conversation beside the order, for the customer (who opened a mailed link) and for an agent (by log-in).
 
-    The path says as whom the page is read; it lets nobody in. A POST sends `key`, the button of a link's page, or `text`, a message
-    from a browser without scripts.
+    The path says as whom the page is read; it lets nobody in. A POST sends `key`, the button of a link's page, or, from a browser without
+    scripts, `text`, a message, or `solve`, the number of the last event that an agent has read.
     """
     if request.method == "POST" and "key" in request.POST:
         return entry.open_link(request, username, conversation_id, order_id)
@@ -95,10 +97,13 @@ def _post(request: HttpRequest, me: Party, order_id: int, context: page.Context)
     text, key = request.POST.get("text", ""), request.POST.get("client_key") or str(uuid.uuid4())
     about = order_id if context["order"] else None
     try:
-        conversations.send_text(me.member(), text, key=key, about=about)
+        if "solve" in request.POST:
+            conversations.solve(me.member(), sequence=page.event_number(request.POST["solve"]))
+        else:
+            conversations.send_text(me.member(), text, key=key, about=about)
     except conversations.RefusedError as refused:
         again = context | {"form_error": str(refused), "draft": text, "form_key": key}
-        answer = render(request, "chat/conversation.html", again, status=429 if refused.after_seconds else 422)
+        answer = render(request, "chat/conversation.html", again, status=STATUSES.get(refused.code, 422))
         if refused.after_seconds:
             answer["Retry-After"] = math.ceil(refused.after_seconds)
         return answer

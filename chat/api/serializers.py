@@ -61,6 +61,13 @@ class Seen(serializers.Serializer[Any]):
     sequence = serializers.IntegerField(min_value=0, max_value=2**53)
 
 
+class Solve(serializers.Serializer[Any]):
+    """That it is solved. `sequence`: the last event that the agent has read; where the customer wrote after it, the answer is a 409."""
+
+    client_key = KeyField(required=False, allow_null=True)
+    sequence = serializers.IntegerField(required=False, allow_null=True, min_value=0, max_value=2**53)
+
+
 class Window(serializers.Serializer[Any]):
     """Which events are asked for."""
 

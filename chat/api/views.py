@@ -131,6 +131,30 @@ class Seen(PartyView):
         return Response(status=204)
 
 
+class Solve(PartyView):
+    """That nothing is left to do, until the customer writes again."""
+
+    @extend_schema(request=serializers.Solve, responses={200: serializers.EventShape, 201: serializers.EventShape}, parameters=[SPEAKER])
+    def post(self, request: Request, conversation_id: str) -> Response:
+        """For agents: 201 and the event that tells so; 200 and the event of before where nothing was said since."""
+        me = self.party(request, conversation_id).member()
+        given = serializers.Solve(data=request.data)
+        given.is_valid(raise_exception=True)
+        sequence = given.validated_data.get("sequence")
+        _check_number(me.conversation, sequence, field="sequence")
+        try:
+            stored = conversations.solve(me, key=given.validated_data.get("client_key"), sequence=sequence)
+        except conversations.RefusedError as refused:
+            raise _problem(refused) from None
+        return Response(shapes.event(stored.event, me.conversation), status=201 if stored.is_new else 200)
+
+
+class WrittenSince(APIException):
+    """409: there is something to read first."""
+
+    status_code = 409
+
+
 class TooFast(APIException):
     """429: the same message will be taken after `wait` seconds; DRF makes them Retry-After."""
 
@@ -144,6 +168,10 @@ class TooFast(APIException):
 def _problem(refused: conversations.RefusedError) -> APIException:
     if refused.code == "too_fast":
         return TooFast(refused)
+    if refused.code == "agents_only":
+        return PermissionDenied(str(refused), refused.code)
+    if refused.code == "written_since":
+        return WrittenSince(str(refused), refused.code)
     return ValidationError(_nested(refused.field, str(refused)), code=refused.code)
 
 

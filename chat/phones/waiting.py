@@ -1,7 +1,8 @@
 """That a customer waits: who is to be told of it, and when that begins anew.
 
 A waiting episode begins when a customer arrives (as a person, docs/chat-protocol.md) or writes and nobody has answered since; an agent's
-message ends it. So the number of the agents' last message names the episode, and a constraint makes each agent be told of it once.
+message, or their word that it is solved, ends it. So the number of that event names the episode, and a constraint makes each agent be
+told of it once.
 """
 
 from datetime import timedelta
@@ -10,6 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from chat import backends, outbox
+from chat.messages import SOLVED
 from chat.models import Conversation, Event
 from chat.phones import numbers
 from chat.phones.models import Notice
@@ -41,9 +43,9 @@ def begin(conversation: Conversation) -> None:
 
 
 def last_answer(conversation: Conversation) -> Event | None:
-    """The last message that anybody but the customer wrote."""
-    messages = conversation.events.filter(type="message", from_member__isnull=False)
-    return messages.exclude(from_member__user=conversation.customer_id).order_by("-sequence").first()
+    """The last message that anybody but the customer wrote, or their word that it is solved."""
+    answers = conversation.events.filter(type__in=["message", SOLVED], from_member__isnull=False)
+    return answers.exclude(from_member__user=conversation.customer_id).order_by("-sequence").first()
 
 
 def is_around(answer: Event) -> bool:

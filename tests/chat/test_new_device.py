@@ -99,7 +99,7 @@ def test_a_second_browser_is_named_to_programs(friend: Client, order: Order, doo
     assert (answer.status_code, answer.json()["code"]) == (403, "unconfirmed_device")
 
 
-@pytest.mark.parametrize("door", ["events", "seen", "present", "calls"])
+@pytest.mark.parametrize("door", ["events", "seen", "solve", "present", "calls"])
 def test_a_second_browser_writes_through_no_door(friend: Client, order: Order, door: str) -> None:
     before = Event.objects.count()
     body = {"type": "message", "body": {"message_type": "text", "text": "Hello"}, "phone": "+46705550120", "sequence": 1}

@@ -25,6 +25,8 @@ ORDER: dict[str, Any] = {"currency": "EUR", "lines": LINES, "shipping_address": 
 QUESTION = "Good morning, will the table come assembled?"
 ANSWER = "Good morning Ida, the legs are screwed on in five minutes; everything you need is in the box."
 
+THANKS = "Thank you, that helps."
+
 
 @dataclass
 class Scene:
@@ -59,6 +61,16 @@ class Scene:
         say(agent, ANSWER)
         expect(bubble(page, ANSWER)).to_be_visible()
         expect_sent(agent)
+        return page, agent
+
+    def solved_talk(self) -> tuple[Page, Page]:
+        """The same, thanked for and marked as solved."""
+        page, agent = self.talk(self.chat())
+        say(page, THANKS)
+        expect(bubble(agent, THANKS)).to_be_visible()
+        agent.get_by_role("button", name="Mark as solved").click()
+        expect(agent.get_by_text("You marked this as solved")).to_be_visible()
+        expect(page.get_by_text("Not solved yet?")).to_be_visible()
         return page, agent
 
 
@@ -149,10 +161,29 @@ def connected_again(scene: Scene) -> Page:
 def seen(scene: Scene) -> Page:
     """The agent has read my last line."""
     page, agent = scene.talk(scene.chat())
-    say(page, "Thank you, that helps.")
-    expect(bubble(agent, "Thank you, that helps.")).to_be_visible()
+    say(page, THANKS)
+    expect(bubble(agent, THANKS)).to_be_visible()
     expect(page.locator(".message.mine .fate")).to_have_text(re.compile("Seen"))
     return page
+
+
+def solved(scene: Scene) -> Page:
+    """The agent has nothing left to do, and the customer may not think so."""
+    page, _agent = scene.solved_talk()
+    return page
+
+
+def solved_agent(scene: Scene) -> Page:
+    """The same on the agent's page: the button is gone until somebody writes."""
+    _page, agent = scene.solved_talk()
+    return agent
+
+
+def to_solve_agent(scene: Scene) -> Page:
+    """The agent may say that it is solved."""
+    _page, agent = scene.talk(scene.chat())
+    expect(agent.get_by_role("button", name="Mark as solved")).to_be_visible()
+    return agent
 
 
 def typing(scene: Scene) -> Page:
@@ -326,6 +357,7 @@ def forty_lines(scene: Scene) -> Page:
 
 STATES: list[Callable[[Scene], Page]] = [
     door, new_device, first_load, empty, connecting, sending, offline, outcome_unknown, connected_again, seen, typing,
+    solved, solved_agent, to_solve_agent,
     not_sent, too_long, unread, new_messages, older_messages, ended, turned_away, order_changed, order_changed_agent,
     only_this_order, order_open, orders_failed, no_orders, forty_lines,
 ]  # fmt: skip

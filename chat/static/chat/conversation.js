@@ -2,7 +2,7 @@
 import { Composer } from "./composer.js";
 import { Notices } from "./notices.js";
 import { Outbox, Store } from "./outbox.js";
-import { foldOrder, isAbout, lastOf, rowsOf, Stream } from "./stream.js";
+import { foldOrder, isAbout, isSolved, lastOf, rowsOf, Stream } from "./stream.js";
 import { ConversationApi, SocketTransport } from "./transport.js";
 import { View } from "./view.js";
 import { words } from "./words.js";
@@ -56,6 +56,7 @@ class Conversation {
     await Promise.all([this.outbox.load(), this.restoreDraft()]);
     this.transport.start();
     if (this.page.urls.calls) this.offerCalls();
+    if (this.page.urls.solve) this.offerSolving();
     this.offerFilter();
     // From here on, what is added is news, and read out.
     setTimeout(() => $("log").setAttribute("role", "log"), QUIET_MS);
@@ -80,7 +81,11 @@ class Conversation {
   async restoreDraft() {
     const draft = await this.store.draft().catch(() => "");
     if (draft && !this.composer.text) this.composer.text = draft;
-    // With a keyboard at hand one wants to write; on a phone the screen would jump.
+    this.focus();
+  }
+
+  /** With a keyboard at hand one wants to write; on a phone the screen would jump. */
+  focus() {
     (wide.matches ? this.composer.field : $("title")).focus({ preventScroll: true });
   }
 
@@ -90,6 +95,7 @@ class Conversation {
     const unsent = transport.unsettled?.(items) ?? items;
     const isCutOff = state === "waiting" || state === "ended";
     this.view.draw(rowsOf({ ...this, events, unsent, isCutOff, only: this.only }), missed);
+    if (this.page.urls.solve) $("solve").hidden = isSolved(events);
     const isEmpty = this.role !== "agent" && !this.hasOlder && !unsent.length && !events.some(({ type }) => type === "message");
     this.offer("empty", isEmpty, ({ target }) => {
       if (!target.matches(".suggestion")) return;
@@ -130,6 +136,20 @@ class Conversation {
         $("order").open = wide.matches;
         this.receive([event]);
         this.view.toBottom();
+      },
+    });
+  }
+
+  async offerSolving() {
+    const { offerSolving } = await import("./solve.js");
+    offerSolving({
+      form: $("solve"), complain: (text) => { this.composer.alert.textContent = text; },
+      // What I have not seen yet can't be solved by me.
+      solve: () => this.api.post(this.page.urls.solve, { sequence: this.stream.last }),
+      onSolved: (event) => {
+        this.receive([event]);
+        this.view.toBottom();
+        this.focus();
       },
     });
   }
@@ -257,6 +277,7 @@ class Conversation {
     this.unreadFrom = undefined;
     this.typedAt = 0;
     this.speak("");
+    this.composer.complain("");
     await this.outbox.add({ message_type: "text", text, about: this.orderShown });
     this.view.toBottom();
   }

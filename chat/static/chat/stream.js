@@ -5,7 +5,8 @@ const GROUP_MS = 60000;
 const ORDER = "custom:order-confirm-event";
 const STATUS = "custom:order-status-event";
 const CALL = "custom:call-event";
-const KINDS = { message: "message", "member:joined": "joined", [ORDER]: "order", [STATUS]: "status", [CALL]: "call" };
+const SOLVED = "custom:conversation-solved-event";
+const KINDS = { message: "message", "member:joined": "joined", [ORDER]: "order", [STATUS]: "status", [CALL]: "call", [SOLVED]: "solved" };
 
 /** Gap-free and ascending, each event once, however often and in whatever order it arrives. */
 export class Stream {
@@ -57,6 +58,9 @@ function pinOf({ orders }, { about, about_order }, isUnsent) {
 
 /** My last stored message. */
 export const lastOf = (events, member) => events.findLast((event) => event.type === "message" && event.from === member);
+
+/** Whether an agent has said so since the last message. */
+export const isSolved = (events) => events.findLast(({ type }) => type === "message" || type === SOLVED)?.type === SOLVED;
 
 function nameOf({ _embedded, body }) {
   const user = _embedded?.from_user ?? body.user;

@@ -64,6 +64,9 @@ const DRAW = {
     el("div.head", {}, el("b", {}, icon("phone"), " ", words(agent ? "call-with" : "call", { name: agent, customer }))),
     el("p.text", {}, words(stage(call), { name: agent ?? words("call-agent"), customer })),
     el("div.foot", {}, clock(timestamp), length(call.seconds)))),
+  solved: ({ event: { timestamp }, mine, name }) => el("li.system", {}, el("article.event-card.solved", {},
+    el("div.head", {}, el("b", {}, icon("confirmed"), " ", words(mine ? "you-solved" : "solved", { name })), " ", clock(timestamp)),
+    words("solved-next") && el("p.text", {}, words("solved-next")))),
   // My own words are not read back to me, nor again what was read out before our log had it.
   message: ({ event, mine, name, starts, pin, fate, ...row }, act) => el(
     `li.message.${mine ? "mine" : "theirs"}${starts ? ".starts" : ""}.${fate ?? "stored"}`, { "aria-live": (mine || event.row) && "off" },
