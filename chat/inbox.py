@@ -5,7 +5,7 @@ import asyncio
 from channels.db import database_sync_to_async
 
 from accounts.models import User
-from chat import page, shapes
+from chat import desk, shapes
 from chat.frames import NOT_YOURS, Frames
 from chat.hub import INBOX, Hint
 from chat.models import Conversation
@@ -56,7 +56,7 @@ class InboxConsumer(Frames):
         """None where nobody may see them any more."""
         agent = self._agent()
         found = Conversation.objects.select_related("customer").filter(public_id__in=conversation_ids)
-        return page.inbox_rows(found, agent) if agent else None
+        return desk.rows(found, agent) if agent else None
 
     def _agent(self) -> User | None:
         _session, user = self.read_session()

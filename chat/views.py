@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts import languages
 from accounts.models import User
-from chat import conversations, links, page
+from chat import conversations, desk, links, page
 from chat.access import NoAccessError, Party, UnconfirmedError
 from chat.entry import views as entry
 from chat.entry.views import HttpResponseSeeOther
@@ -73,7 +73,7 @@ def inbox(request: HttpRequest) -> HttpResponse:
     if not isinstance(request.user, User) or not request.user.is_agent:
         raise PermissionDenied
     newest = Conversation.objects.select_related("customer").order_by("-last_event_at", "-pk")[:INBOX_ROWS]
-    rows = [page.with_dates(row) for row in page.inbox_rows(newest, request.user)]
+    rows = [desk.with_dates(row) for row in desk.rows(newest, request.user)]
     me = {"username": request.user.username, "name": request.user.display_name}
     urls = {"conversations": "/api/conversations/", "socket": "/ws/inbox/"}
     return render(request, "chat/inbox.html", {"rows": rows, "page": {"me": me, "urls": urls}})

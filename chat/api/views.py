@@ -18,7 +18,7 @@ from accounts.api.pagination import ByCursor
 from accounts.api.parsers import JsonParser
 from accounts.api.views import Api
 from accounts.models import Scope, User
-from chat import access, conversations, page, shapes
+from chat import access, conversations, desk, shapes
 from chat.api import serializers
 from chat.models import Conversation
 
@@ -55,7 +55,7 @@ class ConversationList(Api, GenericAPIView[Conversation]):
         """Newest event first."""
         if not isinstance(request.user, User) or not request.user.is_agent:
             raise PermissionDenied(_("Only agents see every conversation."))
-        rows = page.inbox_rows(self.paginate_queryset(self.get_queryset()) or [], request.user)
+        rows = desk.rows(self.paginate_queryset(self.get_queryset()) or [], request.user)
         return self.get_paginated_response(rows)
 
 

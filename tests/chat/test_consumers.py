@@ -9,7 +9,7 @@ from django.db import OperationalError
 from django.test import Client
 
 from accounts.models import User
-from chat import conversations, page, shapes
+from chat import conversations, desk, shapes
 from chat import record as record_of_events
 from chat.conversations import RefusedError
 from chat.hub import hub
@@ -489,7 +489,7 @@ async def test_the_inbox_shows_a_conversation_as_soon_as_it_changes(
 ) -> None:
     @sync_to_async
     def rows() -> list[Frame]:
-        return page.inbox_rows(Conversation.objects.select_related("customer"), agent)
+        return desk.rows(Conversation.objects.select_related("customer"), agent)
 
     async with Socket("/ws/inbox/", agents) as socket:
         assert await socket.receive() == {"type": "live"}
