@@ -1,6 +1,7 @@
 """The socket of the live inbox (frames: docs/chat-protocol.md)."""
 
 import asyncio
+from datetime import datetime
 
 from channels.db import database_sync_to_async
 
@@ -25,7 +26,8 @@ class InboxConsumer(Frames):
             await self.close(NOT_YOURS)
             return
         await self.listen(INBOX, self._hear)
-        await self.tell("live")
+        answered = await self._last_answer()
+        await self.tell("live", answered_at=shapes.timestamp(answered) if answered else None)
 
     def _hear(self, hint: Hint) -> None:
         self._changed.add(str(hint["conversation"]))
@@ -50,6 +52,10 @@ class InboxConsumer(Frames):
     @database_sync_to_async
     def _may_enter(self) -> bool:
         return self._agent() is not None
+
+    @database_sync_to_async
+    def _last_answer(self) -> datetime | None:
+        return desk.last_answer()
 
     @database_sync_to_async
     def _rows(self, conversation_ids: set[str]) -> list[shapes.Shape] | None:

@@ -28,6 +28,14 @@ def new_member_id() -> str:
     return f"MEM-{uuid.uuid4()}"
 
 
+class Conversations(models.QuerySet["Conversation"]):
+    """Many of them."""
+
+    def waiting(self) -> Self:
+        """Those whose customer waits for an answer."""
+        return self.filter(waiting_since__isnull=False)
+
+
 class Conversation(models.Model):
     """The one lasting conversation with a customer.
 
@@ -45,6 +53,8 @@ class Conversation(models.Model):
     last_text = models.CharField(_("last words"), max_length=200, blank=True, editable=False)
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
 
+    objects = Conversations.as_manager()
+
     class Meta:
         verbose_name = _("conversation")
         verbose_name_plural = _("conversations")
@@ -53,6 +63,7 @@ class Conversation(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["provider_id"], condition=~Q(provider_id=None), name="one_conversation_per_provider_id")
         ]
+        indexes = [models.Index(fields=["waiting_since"], condition=Q(waiting_since__isnull=False), name="conversations_that_wait")]
 
     def __str__(self) -> str:
         return self.public_id

@@ -18,9 +18,7 @@ from chat import conversations, desk, links, page
 from chat.access import NoAccessError, Party, UnconfirmedError
 from chat.entry import views as entry
 from chat.entry.views import HttpResponseSeeOther
-from chat.models import Conversation
 
-INBOX_ROWS = 50
 # Of what was asked for by a plain form; what is refused for another reason is a 422.
 STATUSES = {"too_fast": 429, "agents_only": 403, "written_since": 409}
 
@@ -69,14 +67,10 @@ def choose_language(request: HttpRequest, username: str, conversation_id: str, o
 @login_required
 @require_safe
 def inbox(request: HttpRequest) -> HttpResponse:
-    """Every conversation, newest first, for agents."""
+    """For agents: who waits, longest first, and (unless `?show=waiting`) everybody else, newest first."""
     if not isinstance(request.user, User) or not request.user.is_agent:
         raise PermissionDenied
-    newest = Conversation.objects.select_related("customer").order_by("-last_event_at", "-pk")[:INBOX_ROWS]
-    rows = [desk.with_dates(row) for row in desk.rows(newest, request.user)]
-    me = {"username": request.user.username, "name": request.user.display_name}
-    urls = {"conversations": "/api/conversations/", "socket": "/ws/inbox/"}
-    return render(request, "chat/inbox.html", {"rows": rows, "page": {"me": me, "urls": urls}})
+    return render(request, "chat/inbox.html", desk.inbox(request.user, show=request.GET.get("show", "")))
 
 
 # Compressing pages may tell a listener on the wire what is in them, if he can write into them too (BREACH). This page holds one

@@ -76,6 +76,12 @@ class Window(serializers.Serializer[Any]):
     limit = serializers.IntegerField(default=conversations.PAGE, min_value=1, max_value=conversations.LONGEST_PAGE)
 
 
+class Wanted(serializers.Serializer[Any]):
+    """Which conversations are asked for."""
+
+    waiting = serializers.BooleanField(default=False)
+
+
 class UserShape(serializers.Serializer[Any]):
     """A person, as others see them."""
 

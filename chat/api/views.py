@@ -47,10 +47,13 @@ class ConversationList(Api, GenericAPIView[Conversation]):
     queryset = Conversation.objects.none()
 
     def get_queryset(self) -> QuerySet[Conversation]:
-        """All of them: every agent may read every conversation."""
-        return Conversation.objects.select_related("customer")
+        """Every agent may read every conversation; `?waiting=1` asks for those alone whose customer waits."""
+        found = Conversation.objects.select_related("customer")
+        wanted = serializers.Wanted(data=self.request.query_params)
+        wanted.is_valid(raise_exception=True)
+        return found.waiting() if wanted.validated_data["waiting"] else found
 
-    @extend_schema(operation_id="conversations_list", responses=serializers.ConversationShape(many=True))
+    @extend_schema(operation_id="conversations_list", parameters=[serializers.Wanted], responses=serializers.ConversationShape(many=True))
     def get(self, request: Request) -> Response:
         """Newest event first."""
         if not isinstance(request.user, User) or not request.user.is_agent:

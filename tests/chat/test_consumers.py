@@ -492,7 +492,7 @@ async def test_the_inbox_shows_a_conversation_as_soon_as_it_changes(
         return desk.rows(Conversation.objects.select_related("customer"), agent)
 
     async with Socket("/ws/inbox/", agents) as socket:
-        assert await socket.receive() == {"type": "live"}
+        assert await socket.receive() == {"type": "live", "answered_at": None}
         await write(conversation, alice, "Hello")
         assert await socket.receive() == {"type": "conversation", "conversation": (await rows())[0]}
 

@@ -11,7 +11,7 @@ from pytest_django import Settings
 from accounts.models import User
 from chat import conversations, links
 from chat.coordinator import drain
-from chat.models import Conversation, Event
+from chat.models import Event
 from orders.models import Order, Status
 from tests.opening import come_in, link_to, token_in
 
@@ -283,41 +283,3 @@ def test_in_one_browser_login_and_link_each_speak_for_themselves(browser: Client
     sender = Event.objects.get(type="message").from_member
     assert sender is not None
     assert sender.user == order.customer
-
-
-# --- The inbox ---------------------------------------------------------------------------------------------------------
-
-
-def test_a_stranger_is_sent_to_the_login_from_the_inbox(browser: Client, db: None) -> None:
-    answer = browser.get("/inbox/")
-    assert (answer.status_code, answer["Location"]) == (302, "/login/?next=/inbox/")
-
-
-def test_a_customer_with_a_login_has_no_inbox(browser: Client, alice: User) -> None:
-    browser.force_login(alice)
-    assert browser.get("/inbox/").status_code == 403
-
-
-def test_the_inbox_lists_who_wrote_last_first(browser: Client, agent: User, alice: User, bob: User, clerk: User) -> None:
-    opened = {person: conversations.open_for(person) for person in (alice, bob, clerk)}
-    conversations.send_text(conversations.join(opened[bob], bob), "Hello")
-    browser.force_login(agent)
-    rows = browser.get("/inbox/").context["rows"]
-    assert [row["id"] for row in rows] == [opened[person].public_id for person in (bob, clerk, alice)]
-
-
-def test_the_inbox_shows_what_people_wrote_as_text(browser: Client, agent: User, alice: User) -> None:
-    conversations.send_text(conversations.join(conversations.open_for(alice), alice), "<script>alert(1)</script>")
-    browser.force_login(agent)
-    assert "<script>alert(1)</script>" not in browser.get("/inbox/").content.decode()
-
-
-def test_the_inbox_asks_the_database_as_often_for_ten_conversations_as_for_one(
-    browser: Client, agent: User, place: Callable[..., Order], django_assert_max_num_queries: Any
-) -> None:
-    [place(User.objects.create_user(f"customer-{number}", email="c@example.com")) for number in range(10)]
-    drain()
-    browser.force_login(agent)
-    with django_assert_max_num_queries(10):
-        browser.get("/inbox/")
-    assert Conversation.objects.count() == 10

@@ -1,5 +1,6 @@
 """The inbox under an agent's hands: rows change and change places, and whoever is on one stays on it."""
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -139,3 +140,113 @@ def test_a_click_on_a_row_that_changes_meanwhile_still_opens_it(desk: Page, chat
     expect(row).to_contain_text("Hello?")
     desk.mouse.up()
     desk.wait_for_url(f"**{chat.agents_path}")
+
+
+# The tabs, and what is said where nobody waits
+
+
+def waiting_tab(page: Page) -> Page:
+    """Those who wait alone, drawn by the script."""
+    page.get_by_role("link", name=re.compile("^Waiting")).click()
+    page.wait_for_url("**/inbox/?show=waiting")
+    expect(page.locator("#summary")).not_to_be_empty()
+    return page
+
+
+def count_in(page: Page, tab: str) -> int:
+    """The number that the tab shows."""
+    found = re.fullmatch(r"\((\d+)\)", page.locator(f"#count-{tab}").inner_text())
+    assert found
+    return int(found[1])
+
+
+def test_the_counts_follow_who_begins_to_wait_and_who_is_answered(desk: Page, chat: Chat, customer: Page) -> None:
+    waiting, all_of_them = count_in(desk, "waiting"), count_in(desk, "all")
+    say(customer, "Is anybody there?")
+    expect(desk.locator("#count-waiting")).to_have_text(f"({waiting + 1})")
+    colleague = desk.context.new_page()
+    colleague.goto(chat.agents_path)
+    write_many(colleague, ["Good morning"])
+    expect(desk.locator("#count-waiting")).to_have_text(f"({waiting})")
+    assert count_in(desk, "all") == all_of_them
+
+
+def test_a_new_customer_is_counted(desk: Page, product: Product) -> None:
+    before = count_in(desk, "all")
+    expect(row_of(desk, order_chat(product))).to_be_visible()
+    assert count_in(desk, "all") > before
+
+
+def test_who_is_answered_or_solved_leaves_the_tab_of_those_who_wait(desk: Page, chat: Chat, customer: Page) -> None:
+    page = waiting_tab(desk)
+    expect(row_of(page, chat)).to_have_count(0)
+    say(customer, "Is anybody there?")
+    expect(row_of(page, chat)).to_contain_text("Is anybody there?")
+    colleague = page.context.new_page()
+    colleague.goto(chat.agents_path)
+    write_many(colleague, ["Good morning"])
+    expect(row_of(page, chat)).to_have_count(0)
+    say(customer, "Thank you")
+    expect(row_of(page, chat)).to_be_visible()
+    colleague.get_by_role("button", name="Mark as solved").click()
+    expect(row_of(page, chat)).to_have_count(0)
+
+
+def test_whoever_is_on_a_row_that_leaves_is_on_the_next(
+    desk: Page, chat: Chat, customer: Page, product: Product, new_page: NewPage
+) -> None:
+    page = waiting_tab(desk)
+    say(customer, "Is anybody there?")
+    expect(row_of(page, chat)).to_be_visible()
+    later = order_chat(product)
+    say(enter(new_page(), later.link), "Me too")
+    expect(row_of(page, later)).to_be_visible()
+    row_of(page, chat).focus()
+    colleague = page.context.new_page()
+    colleague.goto(chat.agents_path)
+    write_many(colleague, ["Good morning"])
+    expect(row_of(page, later)).to_be_focused()
+
+
+def test_the_last_answer_leaves_a_sentence_and_the_focus_on_the_tab(desk: Page, chat: Chat, customer: Page) -> None:
+    page = waiting_tab(desk)
+    say(customer, "Is anybody there?")
+    expect(row_of(page, chat)).to_be_visible()
+    row_of(page, chat).focus()
+    answer_everybody(page)
+    expect(page.locator("#nobody")).to_contain_text("Last answered just now.")
+    expect(page.get_by_role("link", name="Waiting (0)")).to_be_focused()
+    page.reload()
+    expect(page.locator("#nobody")).to_contain_text("Last answered just now.")
+    say(customer, "Thank you")
+    expect(row_of(page, chat)).to_be_visible()
+    expect(page.locator("#nobody")).to_be_hidden()
+
+
+def answer_everybody(page: Page) -> None:
+    """Whoever waits, of other tests too, gets a word from the page's agent."""
+    colleague = page.context.new_page()
+    for row in page.request.get("/api/conversations/?waiting=1&limit=200").json()["results"]:
+        colleague.goto(row["url"])
+        write_many(colleague, ["Good morning"])
+    colleague.close()
+
+
+@pytest.mark.parametrize("is_script_on", [True, False])
+def test_the_tabs_by_keyboard_alone(new_page: NewPage, chat: Chat, customer: Page, is_script_on: bool) -> None:
+    say(customer, "Is anybody there?")
+    expect_sent(customer)
+    page = new_page(java_script_enabled=is_script_on)
+    log_in(page, "agent", onward="/inbox/")
+    tab = page.get_by_role("link", name=re.compile("^Waiting"))
+    tab.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/inbox/?show=waiting")
+    expect(tab).to_have_attribute("aria-current", "page")
+    expect(row_of(page, chat)).to_contain_text("Is anybody there?")
+    all_of_them = page.get_by_role("link", name=re.compile("^All"))
+    all_of_them.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/inbox/")
+    expect(all_of_them).to_have_attribute("aria-current", "page")
+    expect(row_of(page, chat)).to_be_visible()
