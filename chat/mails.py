@@ -1,6 +1,8 @@
 """What every mail of ours has, whatever EMAIL_BACKEND carries it: an address, an idempotency key, and what a provider needs beside it."""
 
 import uuid
+from collections.abc import Callable, Generator
+from datetime import datetime, timedelta
 from email.utils import formataddr
 from typing import Any
 
@@ -9,8 +11,11 @@ from django.core.mail import EmailMultiAlternatives, get_connection
 from django.utils.encoding import punycode
 
 from accounts.models import User
-from chat.outbox import BackendError
+from chat.outbox import BackendError, Call
 from chat.sentences import said
+
+# One minute less than the shorter of the two documented lives of an idempotency key (`orders/mailing.py`).
+KEY_PROTECTS = timedelta(minutes=14)
 
 
 class Mail(EmailMultiAlternatives):
@@ -36,6 +41,19 @@ class Mail(EmailMultiAlternatives):
 def is_local() -> bool:
     """Whether mails stay in our own database (the embedded side)."""
     return bool(getattr(get_connection(), "is_local", False))
+
+
+def find(write: Callable[[], Mail], *, since: datetime) -> Generator[Call, Any, str | None]:
+    """The message id of a mail that may have left after `since`, None where it surely did not; for a rule of the outbox.
+
+    A backend that can't be asked keeps every key for good. `write` makes the mail, in the thread that asks. Raises BackendError,
+    `permanent` where nobody can tell.
+    """
+    ask = getattr(get_connection(), "find", None)
+    if ask is None:
+        return None
+    message_id: str | None = yield Call(lambda: ask(write(), since=since), provider="sendinblue")
+    return message_id
 
 
 def recipient(customer: User) -> str:

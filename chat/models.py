@@ -10,7 +10,7 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from chat.entry.models import AccessLink, Device, LinkRequest, LinkUse, MailedCode, MailedLink  # noqa: F401 - models are looked for here
+from chat.entry.models import AccessLink, Device, LinkRequest, LinkUse, MailedAnswer, MailedCode, MailedLink  # noqa: F401 - models are looked for here
 from chat.outbox import WORKER, OutboxRow, State, clock
 from chat.phones.models import CallReport, Notice, PhoneCall, StoredLeg, StoredText  # noqa: F401 - models are looked for here
 from chat.privacy.models import Deletion  # noqa: F401 - and here
@@ -40,6 +40,7 @@ class Conversation(models.Model):
     """The one lasting conversation with a customer.
 
     `sequence` is its last event's number. `waiting_since`: since when the customer waits for an answer; null while nobody does.
+    `untold_since`: since when there may be an answer that they have not seen (`chat/entry/answers.py`); null where there is surely none.
     """
 
     public_id = models.CharField(_("id"), max_length=40, unique=True, default=new_conversation_id, editable=False)
@@ -49,6 +50,7 @@ class Conversation(models.Model):
     )
     sequence = models.PositiveBigIntegerField(_("events"), default=0, editable=False)
     waiting_since = models.DateTimeField(_("waiting since"), null=True, blank=True, editable=False)
+    untold_since = models.DateTimeField(null=True, editable=False)
     last_event_at = models.DateTimeField(_("last event"), null=True, blank=True, editable=False, db_index=True)
     last_text = models.CharField(_("last words"), max_length=200, blank=True, editable=False)
     created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
@@ -63,7 +65,10 @@ class Conversation(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["provider_id"], condition=~Q(provider_id=None), name="one_conversation_per_provider_id")
         ]
-        indexes = [models.Index(fields=["waiting_since"], condition=Q(waiting_since__isnull=False), name="conversations_that_wait")]
+        indexes = [
+            models.Index(fields=["waiting_since"], condition=Q(waiting_since__isnull=False), name="conversations_that_wait"),
+            models.Index(fields=["untold_since"], condition=~Q(untold_since=None), name="conversations_untold"),
+        ]
 
     def __str__(self) -> str:
         return self.public_id

@@ -24,7 +24,8 @@ from chat.wakes import wake
 # The client key of a message that came by Vonage's webhook is this and its number there.
 FROM_VONAGE = "vonage:"
 ORDER_EVENTS = ("custom:order-confirm-event", "custom:order-status-event")
-CONVERSATION = ("id", "public_id", "customer_id", "sequence", "last_event_at", "last_text", "waiting_since")
+NOTED = ("sequence", "last_event_at", "last_text", "waiting_since", "untold_since")
+CONVERSATION = ("id", "public_id", "customer_id", *NOTED)
 MEMBER = ("id", "seen_sequence", "paced_until")
 ORDER_STATE = ("version", "status", "total", "currency")
 
@@ -181,11 +182,11 @@ class _Batch:
     def _marks(self, taken: list[tuple[Draft, Stored]]) -> list[statements.Step[None]]:
         """What the inbox shows, on the conversations' own rows; and how far the writers have seen and gone."""
         told = [self.conversations[pk] for pk in {draft.conversation_id for draft, _stored in taken}]
-        rows = [(one.pk, one.sequence, one.last_event_at, one.last_text, one.waiting_since) for one in told]
+        rows = [(one.pk, *(getattr(one, name) for name in NOTED)) for one in told]
         writers = [self.members[pk] for pk in {draft.sender.pk for draft, _stored in taken if draft.sender} & self.members.keys()]
         marks = [(one.pk, one.seen_sequence, one.paced_until) for one in writers]
         return [
-            statements.update(Conversation, ("sequence", "last_event_at", "last_text", "waiting_since"), rows),
+            statements.update(Conversation, NOTED, rows),
             statements.update(Member, ("seen_sequence", "paced_until"), marks),
         ]
 
@@ -203,7 +204,10 @@ def _is_customers(draft: Draft, conversation: Conversation) -> bool:
 
 def _note_words(conversation: Conversation, draft: Draft, *, at: datetime) -> None:
     conversation.last_text = str(draft.body.get("text", ""))[:200]
-    conversation.waiting_since = (conversation.waiting_since or at) if _is_customers(draft, conversation) else None
+    is_customers = _is_customers(draft, conversation)
+    conversation.waiting_since = (conversation.waiting_since or at) if is_customers else None
+    # Who writes has seen what is above.
+    conversation.untold_since = None if is_customers else (conversation.untold_since or at)
 
 
 def _orders(drafts: Sequence[Draft]) -> dict[tuple[int, object], JSON]:

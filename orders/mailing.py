@@ -7,11 +7,10 @@ https://developers.brevo.com/docs/heterogenous-versions-batch-emails, /changelog
 """
 
 from collections.abc import Callable, Generator
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import Any
 
-from django.core.mail import get_connection
 from django.db.models import F
 from django.utils import timezone
 
@@ -21,10 +20,6 @@ from chat.outbox import BackendError, Call, State, Work
 from chat.sentences import said
 from orders import deliveries
 from orders.models import OrderConfirmation
-
-# One minute less than the shorter of the two documented lives of a key.
-KEY_PROTECTS = timedelta(minutes=14)
-
 
 Write = Callable[[], Mail]
 
@@ -36,7 +31,7 @@ def send(confirmation: OrderConfirmation, write: Write, *, tried_at: datetime | 
     """
     if confirmation.mail_sent_at:
         return
-    if tried_at and timezone.now() - tried_at > KEY_PROTECTS:
+    if tried_at and timezone.now() - tried_at > mails.KEY_PROTECTS:
         found = yield from _ask(confirmation, write, since=tried_at)
         if found is not None:
             _sent(confirmation, found)
@@ -68,13 +63,9 @@ def _hand_over(write: Write) -> str:
 
 
 def _ask(confirmation: OrderConfirmation, write: Write, *, since: datetime) -> Generator[Call, Any, str | None]:
-    """The message id where the mail had left, None where it surely had not; a backend that can't be asked keeps every key for good."""
-    find = getattr(get_connection(), "find", None)
-    if find is None:
-        return None
+    """The message id where the mail had left, None where it surely had not."""
     try:
-        message_id: str | None = yield Call(lambda: find(write(), since=since), provider="sendinblue")
-        return message_id
+        return (yield from mails.find(write, since=since))
     except BackendError as refused:
         if not refused.permanent:
             raise

@@ -155,4 +155,6 @@ def _say(agent: User, username: str, who: str, minutes: int, text: str) -> None:
     stored = Conversation.objects.get(pk=conversation.pk)
     stored.last_event_at = then
     stored.waiting_since = then if who == "customer" and stored.waiting_since else None
-    stored.save(update_fields=["last_event_at", "waiting_since"])
+    # Long ago: nobody is mailed what was said then.
+    stored.untold_since = None
+    stored.save(update_fields=["last_event_at", "waiting_since", "untold_since"])

@@ -14,7 +14,7 @@ from accounts.models import AuditEntry, User
 from chat import links
 from chat.admin_mirror import OutboxAdmin, WorkersOwn
 from chat.entry import mails
-from chat.entry.models import AccessLink, Device, LinkRequest, LinkUse, MailedCode, MailedLink
+from chat.entry.models import AccessLink, Device, LinkRequest, LinkUse, MailedAnswer, MailedCode, MailedLink
 
 
 class DeviceInline(WorkersOwn, admin.TabularInline[Device, AccessLink]):
@@ -114,6 +114,16 @@ class MailedLinkAdmin(OutboxAdmin):
     list_select_related = ("link",)
     search_fields = ("link__subject__exact", "error_code")
     search_help_text = _("Order number, or the code of an error")
+
+
+@admin.register(MailedAnswer)
+class MailedAnswerAdmin(OutboxAdmin):
+    """Answers that went out by mail, as the customer had not seen them. What they say is in the conversation."""
+
+    list_display = ("pk", "conversation", "sequence", "state_words", "attempts", "error_in_words", "created_at")
+    list_select_related = ("conversation",)
+    search_fields = ("conversation__public_id__exact", "error_code")
+    search_help_text = _("Conversation id, or the code of an error")
 
 
 class Untouched(OutboxAdmin):

@@ -24,8 +24,6 @@ from chat.models import Conversation
 from chat.outbox import BackendError, Call, Work
 from chat.sentences import said
 
-# One minute less than the shorter of the two documented lives of a key (`orders/mailing.py`).
-KEY_PROTECTS = timedelta(minutes=14)
 MOST_LINKS_AN_HOUR = 3
 
 
@@ -73,10 +71,20 @@ def send_code(row: MailedCode) -> Work:
 
 def _send(row: EntryMail, customer: User, *, kind: str, facts: dict[str, Any]) -> Work:
     mail = built(kind, customer, facts, idempotency_key=row.idempotency_key)
-    earlier = row.tried_at
-    if earlier and timezone.now() - earlier > KEY_PROTECTS and not mails.is_local():
+    if is_in_doubt(row):
         told = said("It is unknown whether the mail left. Whoever waits for it can ask for another one.")
         raise BackendError(told, code="outcome_unknown", permanent=True, unknown=True)
+    yield from hand_over(row, mail)
+
+
+def is_in_doubt(row: EntryMail) -> bool:
+    """Whether the mail may have left so long ago that its key no longer keeps it from leaving twice."""
+    return row.tried_at is not None and timezone.now() - row.tried_at > mails.KEY_PROTECTS and not mails.is_local()
+
+
+def hand_over(row: EntryMail, mail: Mail) -> Work:
+    """Send it under the row's key, and keep since when it may have left."""
+    earlier = row.tried_at
     if not earlier:
         row.stamp(tried_at=timezone.now())
     try:

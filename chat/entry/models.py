@@ -157,6 +157,27 @@ class MailedCode(EntryMail):
         return str(self.pk)
 
 
+class MailedAnswer(EntryMail):
+    """That answers which the customer has not seen go to them by mail, up to the event numbered `sequence`.
+
+    `after`: the last event that it need not tell of, as the customer had seen it when the mail was tried first, or another mail told of it.
+    """
+
+    conversation = models.ForeignKey(
+        "chat.Conversation", on_delete=models.CASCADE, related_name="mailed_answers", verbose_name=_("conversation")
+    )
+    sequence = models.PositiveBigIntegerField(_("up to event"), editable=False)
+    after = models.PositiveBigIntegerField(_("after event"), null=True, editable=False)
+
+    class Meta(EntryMail.Meta):
+        verbose_name = _("mailed answer")
+        verbose_name_plural = _("mailed answers")
+        constraints = [models.UniqueConstraint(fields=["conversation", "sequence"], name="one_mail_per_answer")]
+
+    def __str__(self) -> str:
+        return f"{self.conversation_id}/{self.sequence}"
+
+
 class LinkRequest(OutboxRow):
     """That somebody typed a mail address to get a new link. Known or not: the page that takes it neither looks nor tells.
 

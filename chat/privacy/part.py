@@ -11,7 +11,7 @@ from accounts.privacy import Counts, Erasure, Row
 from accounts.takeaway import moment
 from accounts.traces import GONE, Trace
 from chat import links
-from chat.entry.models import LinkRequest, LinkUse, MailedCode, MailedLink
+from chat.entry.models import LinkRequest, LinkUse, MailedAnswer, MailedCode, MailedLink
 from chat.models import Conversation, Event, MirroredEvent, WebhookReceipt
 from chat.outbox import State, clock
 from chat.phones.models import Notice, PhoneCall, StoredLeg, StoredText
@@ -40,6 +40,8 @@ def _export(customer: User) -> Iterator[tuple[str, Row]]:
         yield ("message" if event.type == "message" else "event"), told
     for use in LinkUse.objects.filter(link__conversation=conversation).select_related("link").order_by("pk"):
         yield "link", {"at": moment(use.at), "act": use.act, "order": use.link.subject, "device": use.device_id}
+    for row in conversation.mailed_answers.filter(state=State.DONE).order_by("pk"):
+        yield "mailed answer", {"at": moment(row.finished_at), "up_to": row.sequence}
     for call in conversation.calls.order_by("pk"):
         told = {"at": moment(call.created_at), "number": call.number, "progress": call.progress, "seconds": call.talked_seconds}
         yield "call", told
@@ -61,8 +63,9 @@ def _erase(erasure: Erasure) -> Counts:
     for event in events:
         event.body, event.provider_id = _without_the_person(event, erasure), None
     Event.objects.bulk_update(events, ["body", "provider_id"], batch_size=200)
-    conversation.last_text, conversation.waiting_since, conversation.provider_id = "", None, None
-    conversation.save(update_fields=["last_text", "waiting_since", "provider_id"])
+    conversation.last_text, conversation.provider_id = "", None
+    conversation.waiting_since = conversation.untold_since = None
+    conversation.save(update_fields=["last_text", "waiting_since", "untold_since", "provider_id"])
     conversation.members.update(provider_id=None)
     return {"events": len(events), "waiting work cancelled": ended}
 
@@ -73,6 +76,7 @@ def _shut_the_door(conversation: Conversation) -> int:
     asked = LinkRequest.objects.filter(address__iexact=conversation.customer.email).exclude(address="")
     ended = cancel(MailedLink.objects.filter(link__conversation=conversation)) + cancel(asked)
     asked.update(address="")
+    ended += cancel(MailedAnswer.objects.filter(conversation=conversation))
     return ended + cancel(MailedCode.objects.filter(device__conversation=conversation))
 
 
