@@ -57,7 +57,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=6.0)
     options = parser.parse_args()
     with stage.provider() as brevo:
-        for clients in (1, 8):
+        for clients in (1, 8, 64):
             against_bare(brevo, clients=clients, repeats=options.repeats, seconds=options.seconds)
         while_providers_hang(brevo, repeats=options.repeats, seconds=options.seconds)
 

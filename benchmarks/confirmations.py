@@ -56,9 +56,10 @@ def main() -> None:
     repeats = parser.parse_args().repeats
     with stage.provider() as brevo:
         for limit, orders in LIMITED:
-            run = worker(brevo, orders, limit=limit)
-            share = f"{run.per_second:.1f}/s, {run.per_second / limit:.1%} of the limit, {run.refused:.2%} answered 429"
-            print(f"limit {limit}/s, {orders} orders: {share}; {run.load}", flush=True)
+            for is_said in (True, False):
+                run = worker(brevo, orders, limit=limit, is_said=is_said)
+                share = f"{run.per_second:.1f}/s, {run.per_second / limit:.1%} of the limit, {run.refused:.2%} answered 429"
+                print(f"limit {limit}/s{'' if is_said else ', not said'}, {orders} orders: {share}; {run.load}", flush=True)
         ratios = []
         for repeat in range(1, repeats + 1):
             ours, bare = worker(brevo, UNLIMITED, limit=0), bare_sender(brevo, UNLIMITED)
@@ -69,13 +70,13 @@ def main() -> None:
         print(f"no limit: median {statistics.median(ratios):.1%}, from {min(ratios):.1%} to {max(ratios):.1%}")
 
 
-def worker(brevo: stage.Provider, orders: int, *, limit: int) -> Run:
+def worker(brevo: stage.Provider, orders: int, *, limit: int, is_said: bool = True) -> Run:
     """Store orders, start a worker, and watch the twin until every mail is there."""
     with tempfile.TemporaryDirectory() as folder:
         environment = stage.environment(Path(folder), **brevo.environment)
         stage.manage(environment, "migrate", "-v0")
         stage.run(environment, STORE.format(count=orders))
-        brevo.set(latency_ms=LATENCY_MS, per_second=limit)
+        brevo.set(latency_ms=LATENCY_MS, per_second=limit, limit_headers=is_said)
         with stage.measured() as load:
             process = stage.start(environment, "manage.py", "worker")
             try:

@@ -34,10 +34,11 @@ class Provider:
         self.environment: dict[str, str] = {name: told["environment"][name] for name in names}
         self._session = requests.Session()
 
-    def set(self, *, latency_ms: float = 0, per_second: int = 0) -> None:
-        """From an empty account on: so long for each call, so many calls a second (0: no limit)."""
+    def set(self, *, latency_ms: float = 0, per_second: int = 0, limit_headers: bool = True) -> None:
+        """From an empty account on: so long for each call, so many calls a second (0: no limit), and whether answers say the limit."""
         self._session.post(f"{self._origin}/_twin/reset", timeout=60).raise_for_status()
-        self._session.patch(f"{self._origin}/_twin/dials", json={"rate_per_second": per_second}, timeout=60).raise_for_status()
+        dials = {"rate_per_second": per_second, "limit_headers": limit_headers}
+        self._session.patch(f"{self._origin}/_twin/dials", json=dials, timeout=60).raise_for_status()
         faults = {"brevo.send_mail": [{"fault": "latency", "ms": latency_ms}]} if latency_ms else {}
         self._session.put(f"{self._origin}/_twin/faults", json=faults, timeout=60).raise_for_status()
 

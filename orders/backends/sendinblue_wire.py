@@ -27,6 +27,8 @@ from chat.sentences import said
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 20.0
 LONGEST_WAIT_SECONDS = 3600.0
+# What a 429 asks for that says nothing, from a gateway that drops the headers: its limit is one a second.
+WINDOW_SECONDS = 1.0
 DIGITS_OF_A_LIMIT = 9
 # What one act of an operator mends for all mails at once is no fault of any one mail: those wait, and nobody has to press a button
 # for each of them. By Sendinblue's code, or by status where the code is another one.
@@ -118,6 +120,7 @@ def refusal(status: int, body: Any, headers: Mapping[str, str]) -> BackendError:
         sentence = said("Sendinblue failed with %(status)s; it may have done the work all the same.%(words)s", status=status, words=words)
         return BackendError(sentence, code=code, unknown=True, retry_after=wait)
     if status == 429:
+        wait = WINDOW_SECONDS if wait is None else wait
         return TooEarlyError(said("Sendinblue asks us to slow down.%(words)s", words=words), code=code, retry_after=wait)
     if 300 <= status < 400:
         return BackendError("SENDINBLUE_API_URL answers with a redirect, which is not followed. Write the address it points to.", code=code)

@@ -138,6 +138,12 @@ def test_a_limit_without_a_usable_reset_is_backed_off_from(brevo: BrevoTwin, ali
     assert (confirmation.next_attempt_at - timezone.now()).total_seconds() <= 3
 
 
+@pytest.mark.parametrize("headers", [{}, {"x-sib-ratelimit-reset": "soon"}, {"retry-after": "-5"}])
+def test_a_limit_without_a_usable_reset_slows_down_and_is_no_outage(headers: dict[str, str]) -> None:
+    # What asks for a pause goes to the pace; what asks for none counts towards the breaker, which would hold back every mail.
+    assert sendinblue_wire.refusal(429, {"code": "too_many_requests"}, headers).retry_after == 1.0
+
+
 def test_nobody_listening_is_surely_no_mail(settings: Settings, alice: User, place: Callable[..., Order]) -> None:
     with sendinblue(settings):
         pass
