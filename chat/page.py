@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from chat import conversations, folds, shapes
+from chat import away, conversations, folds, shapes
 from chat.access import Party
 from chat.entry import devices
 from chat.models import Event, Member
@@ -51,6 +51,7 @@ def conversation_page(request: HttpRequest, party: Party, number: int) -> Contex
         # Whoever holds the link sees no more of the number than its owner needs to know it by.
         "phone": numbers.masked(numbers.number(party.user.phone)) if party.role == "customer" else "",
         "shop": settings.SHOP_NAME,
+        "away": away.notice(conversation, newest, found) if party.role == "customer" else None,
     }
     order = next((order for order in orders if order["id"] == number), None)
     older_url = f"{request.path}?before={shown[0].sequence}" if shown and shown[0].sequence > 1 else ""

@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+from chat import hours
+
 DATABASES = {"sqlite", "postgres", "postgresql", "pgsql"}
 
 
@@ -70,6 +72,14 @@ class Environment:
         if not found:
             raise ImproperlyConfigured(f"{name} is {value!r}. Write names, separated by commas.")
         return found
+
+    def hours(self, name: str) -> tuple[hours.Span, ...]:
+        """Days of the week with times; none where it is not set."""
+        try:
+            return hours.read(self.text(name))
+        except ValueError as error:
+            fix = f"Write days and times, separated by commas, such as {hours.EXAMPLE}."
+            raise ImproperlyConfigured(f"{name} can't be read: {error} {fix}") from None
 
     def url(self, *names: str, default: str, schemes: tuple[str, ...] = ("https", "http")) -> str:
         """An absolute address without its last slash; the first of `schemes` is the one that is proposed."""

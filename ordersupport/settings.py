@@ -216,6 +216,8 @@ LANGUAGE_COOKIE_SECURE, LANGUAGE_COOKIE_HTTPONLY, LANGUAGE_COOKIE_SAMESITE = IS_
 # Ours stand before those of Django and its packages, so that one word is one word everywhere.
 LOCALE_PATHS = [BASE_DIR / app / "locale" for app in ("ordersupport", "orders", "chat", "accounts")]
 TIME_ZONE = env.text("TIME_ZONE", default="UTC")
+# When somebody answers chats, in TIME_ZONE; none: not known, and nothing is said about it.
+DESK_HOURS = env.hours("DESK_HOURS")
 USE_TZ = True
 
 # --- Static files ------------------------------------------------------------------------------------------------------

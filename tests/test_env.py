@@ -262,6 +262,7 @@ def start(tmp_path: Path, *arguments: str, **variables: str) -> "subprocess.Comp
     [
         {"DEMO": "maybe"},
         {"PORT": "70000"},
+        {"DESK_HOURS": "Mon-Fri 8-17"},
         {"SECRET_KEY": "short"},
         {"DATABASE_URL": "mysql://a@b/c"},
     ],

@@ -2,8 +2,11 @@
 
 import json
 import re
+import sqlite3
 import uuid
+from contextlib import closing
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -119,6 +122,20 @@ def write_many(page: Page, texts: list[str]) -> None:
         body = {"type": "message", "body": {"message_type": "text", "text": text}, "client_key": uuid.uuid4().hex}
         answer = page.request.post(data["urls"]["events"], data=body, headers={"X-CSRFToken": data["csrf"]})
         assert answer.status == 201, answer.text()
+
+
+def mail_of_answers(chat: Chat) -> str:
+    """The address of the mail's HTML in the mailbox, of the answers that the customer has not seen; three minutes ago, as it were."""
+    earlier = (datetime.now(UTC) - timedelta(minutes=3)).replace(tzinfo=None).isoformat(" ")
+    database = sqlite3.connect(chat.product.log.parent / "db.sqlite3", timeout=20)
+    with closing(database), database:
+        database.execute("UPDATE chat_conversation SET untold_since = ? WHERE public_id = ?", [earlier, chat.conversation])
+    mailbox = f"{chat.product.url}/demo/mailbox/"
+    row = re.compile(rf'href="([^"]+)">\s*<span class="line"><b class="name">We have answered you about order {chat.number}<')
+    found = wait_for(lambda: row.search(requests.get(mailbox, timeout=20).text), f"the mail of answers about {chat.number}")
+    frame = re.search(r'<iframe[^>]* src="([^"]+)"', requests.get(urljoin(mailbox, found[1]), timeout=20).text)
+    assert frame
+    return urljoin(mailbox, frame[1])
 
 
 def set_status(chat: Chat, status: str) -> None:

@@ -32,7 +32,7 @@ def main() -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     with (
         tempfile.TemporaryDirectory() as folder,
-        running_demo(Path(folder), MESSAGES_PER_MINUTE="100000") as product,
+        running_demo(Path(folder), MESSAGES_PER_MINUTE="100000", DESK_HOURS=states.DESK_HOURS) as product,
         sync_playwright() as playwright,
     ):
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)

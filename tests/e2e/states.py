@@ -7,12 +7,25 @@ bad network is a real one (tests/e2e/wire.py).
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e.chats import Chat, bubble, enter, expect_sent, order_chat, refuse_messages, say, set_status, write_many
+from tests.e2e.chats import (
+    Chat,
+    bubble,
+    enter,
+    expect_sent,
+    mail_of_answers,
+    order_chat,
+    page_data,
+    refuse_messages,
+    say,
+    set_status,
+    write_many,
+)
 from tests.e2e.test_story import log_in
 from tests.e2e.wire import Wire
 from tests.running import Product, wait_for
@@ -26,6 +39,9 @@ QUESTION = "Good morning, will the table come assembled?"
 ANSWER = "Good morning Ida, the legs are screwed on in five minutes; everything you need is in the box."
 
 THANKS = "Thank you, that helps."
+# Today somebody is there all day, so that only the state of the closed desk shows it: it comes by a clock put forward past midnight.
+TODAY = datetime.now(UTC)
+DESK_HOURS = f"{TODAY:%a} 00:00-24:00, {TODAY + timedelta(days=1):%a}-{TODAY - timedelta(days=1):%a} 08:00-17:00"
 
 
 @dataclass
@@ -184,6 +200,41 @@ def to_solve_agent(scene: Scene) -> Page:
     _page, agent = scene.talk(scene.chat())
     expect(agent.get_by_role("button", name="Mark as solved")).to_be_visible()
     return agent
+
+
+def away(scene: Scene) -> Page:
+    """Nobody has answered for more than five minutes."""
+    page = scene.page()
+    page.clock.install()
+    enter(page, scene.chat().link)
+    say(page, QUESTION)
+    expect_sent(page)
+    page.clock.fast_forward("06:00")
+    expect(page.locator("#away")).to_contain_text("Nobody has answered yet.")
+    return page
+
+
+def closed(scene: Scene) -> Page:
+    """Nobody is at the desk: half an hour after midnight."""
+    page = scene.page()
+    page.clock.install()
+    enter(page, scene.chat().link)
+    say(page, QUESTION)
+    expect_sent(page)
+    periods = page_data(page)["away"]
+    page.clock.fast_forward(periods["closed"][0][0] - periods["now"] + 30 * 60 * 1000)
+    expect(page.locator("#away")).to_have_text("Nobody is at the desk until 8:00. Write now, we answer by mail.")
+    return page
+
+
+def answer_mail(scene: Scene) -> Page:
+    """What the customer gets who has not seen the answer."""
+    chat = scene.chat()
+    scene.talk(chat)[0].close()
+    say(scene.agent(chat), "I asked the workshop.", "They ship it assembled for you.")
+    page = scene.page()
+    page.goto(mail_of_answers(chat))
+    return page
 
 
 def typing(scene: Scene) -> Page:
@@ -357,7 +408,7 @@ def forty_lines(scene: Scene) -> Page:
 
 STATES: list[Callable[[Scene], Page]] = [
     door, new_device, first_load, empty, connecting, sending, offline, outcome_unknown, connected_again, seen, typing,
-    solved, solved_agent, to_solve_agent,
+    solved, solved_agent, to_solve_agent, away, closed, answer_mail,
     not_sent, too_long, unread, new_messages, older_messages, ended, turned_away, order_changed, order_changed_agent,
     only_this_order, order_open, orders_failed, no_orders, forty_lines,
 ]  # fmt: skip

@@ -2,7 +2,7 @@
 import { Composer } from "./composer.js";
 import { Notices } from "./notices.js";
 import { Outbox, Store } from "./outbox.js";
-import { foldOrder, isAbout, isSolved, lastOf, rowsOf, Stream } from "./stream.js";
+import { awayLine, foldOrder, isAbout, isSolved, lastOf, rowsOf, Stream } from "./stream.js";
 import { ConversationApi, SocketTransport } from "./transport.js";
 import { View } from "./view.js";
 import { words } from "./words.js";
@@ -11,6 +11,7 @@ const GAP_MS = 500;
 const TYPING_EVERY_MS = 2000;
 const QUIET_MS = 1000;
 const ARRIVE_AGAIN_MS = 10000;
+const AWAY_MS = 5000;
 // Only a person's hand makes these trusted; a script, and whoever looks into mails before they are read, can't.
 const HANDS = ["pointerdown", "pointermove", "keydown", "wheel", "touchstart"];
 const wide = matchMedia("(min-width: 60rem)");
@@ -20,7 +21,7 @@ class Conversation {
   constructor(page, Transport) {
     const { me, members, events, conversation, vonage } = page;
     const store = new Store(`${conversation.id} ${me.member}`);
-    Object.assign(this, { page, me, store, members, hasOlder: page.has_older, current: page.order_id, seenAt: new Map(), typedAt: 0, ahead: [] });
+    Object.assign(this, { page, me, store, members, hasOlder: page.has_older, current: page.order_id, seenAt: new Map(), typedAt: 0, ahead: [], loadedAt: Date.now() });
     this.stream = new Stream(events, conversation.sequence);
     this.orders = new Map(page.orders.map((order) => [order.id, order]));
     this.told = this.ownSeen;
@@ -50,6 +51,7 @@ class Conversation {
 
   async start() {
     this.draw();
+    setInterval(() => this.tellAway(), AWAY_MS);
     this.view.toUnread();
     this.offerOlder();
     this.listen();
@@ -96,12 +98,21 @@ class Conversation {
     const isCutOff = state === "waiting" || state === "ended";
     this.view.draw(rowsOf({ ...this, events, unsent, isCutOff, only: this.only }), missed);
     if (this.page.urls.solve) $("solve").hidden = isSolved(events);
+    this.tellAway();
     const isEmpty = this.role !== "agent" && !this.hasOlder && !unsent.length && !events.some(({ type }) => type === "message");
     this.offer("empty", isEmpty, ({ target }) => {
       if (!target.matches(".suggestion")) return;
       this.composer.text = target.textContent;
       this.composer.field.focus();
     });
+  }
+
+  /** Only what changes is read out. */
+  tellAway() {
+    const { page: { away }, stream, ahead, me, loadedAt } = this;
+    if (!away) return;
+    const line = awayLine([...stream.events, ...ahead], away, me, away.now + Date.now() - loadedAt);
+    if ($("away").textContent !== line) $("away").textContent = line;
   }
 
   /** Puts the template of that name above or below the rows, or takes it away. */

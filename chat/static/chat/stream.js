@@ -2,6 +2,7 @@
 import { day } from "./words.js";
 
 const GROUP_MS = 60000;
+const AWHILE_MS = 300000;
 const ORDER = "custom:order-confirm-event";
 const STATUS = "custom:order-status-event";
 const CALL = "custom:call-event";
@@ -61,6 +62,17 @@ export const lastOf = (events, member) => events.findLast((event) => event.type 
 
 /** Whether an agent has said so since the last message. */
 export const isSolved = (events) => events.findLast(({ type }) => type === "message" || type === SOLVED)?.type === SOLVED;
+
+/** What my page says where nobody is there, or nobody has answered for long; `away` is as chat/away.py makes it, `now` on the server's clock. */
+export function awayLine(events, { closed, waiting }, me, now) {
+  const isMine = ({ from }) => from === me.member;
+  const isPast = (event) => event && now - new Date(event.timestamp) >= AWHILE_MS;
+  const answer = events.findLast((event) => event.type === "message" && !isMine(event));
+  if (answer && !isPast(answer)) return "";
+  const ended = events.findLast((event) => event === answer || event.type === SOLVED)?.id ?? 0;
+  const asked = events.find((event) => event.type === "message" && event.id > ended);
+  return closed.find(([from, until]) => from <= now && now < until)?.[2] ?? (isPast(asked) ? waiting : "");
+}
 
 function nameOf({ _embedded, body }) {
   const user = _embedded?.from_user ?? body.user;

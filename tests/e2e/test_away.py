@@ -1,0 +1,139 @@
+"""Nobody is at the desk, or nobody answers: the customer's page says so by itself, once, and only while it is true."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.e2e import axe
+from tests.e2e.chats import Chat, bubble, enter, expect_sent, mail_of_answers, order_chat, page_data, say
+from tests.e2e.test_story import log_in
+from tests.running import Product, running_demo, wait_for
+
+NewPage = Callable[..., Page]
+WAITING = "Nobody has answered yet. You need not wait here: we mail you the answer."
+A_WHILE_MS = 5 * 60 * 1000
+# The page looks again every five seconds.
+LOOK_MS = 5100
+OPENS_ON = f"{datetime.now(UTC) + timedelta(days=2):%A}"
+
+
+@pytest.fixture(scope="module")
+def shut(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+    """A shop whose desk opens the day after tomorrow at eight, for an hour a week."""
+    with running_demo(tmp_path_factory.mktemp("shut"), PORT="3480", DESK_HOURS=f"{OPENS_ON[:3]} 08:00-09:00") as started:
+        yield started
+
+
+@pytest.fixture
+def late(shut: Product) -> Chat:
+    """A conversation there."""
+    return order_chat(shut)
+
+
+@pytest.fixture
+def customer(new_page: NewPage, chat: Chat) -> Page:
+    """Their page, whose clock can be put forward, after a question."""
+    page = new_page()
+    page.clock.install()
+    enter(page, chat.link)
+    say(page, "Where is it?")
+    expect_sent(page)
+    return page
+
+
+@pytest.fixture
+def agent(new_page: NewPage, chat: Chat) -> Page:
+    """The agent's page."""
+    page = new_page()
+    log_in(page, "agent", onward=chat.agents_path)
+    expect(page.get_by_role("log")).to_be_visible()
+    return page
+
+
+def line(page: Page) -> Locator:
+    """What it says."""
+    return page.locator("#away")
+
+
+def test_who_waits_for_long_is_told_in_the_open_page_and_once(customer: Page) -> None:
+    customer.clock.fast_forward(A_WHILE_MS - 60_000)
+    customer.clock.fast_forward(LOOK_MS)
+    expect(line(customer)).to_be_empty()
+    customer.evaluate("window.said = 0; new MutationObserver((all) => { said += all.length; }).observe(away, { childList: true })")
+    customer.clock.fast_forward(60_000)
+    expect(line(customer).and_(customer.get_by_role("status"))).to_have_text(WAITING)
+    customer.clock.fast_forward(LOOK_MS)
+    customer.clock.fast_forward(LOOK_MS)
+    assert customer.evaluate("window.said") == 1
+
+
+def test_it_gives_way_to_who_types_and_goes_with_their_answer(customer: Page, agent: Page) -> None:
+    customer.clock.fast_forward(A_WHILE_MS + LOOK_MS)
+    expect(line(customer)).to_be_visible()
+
+    def gives_way() -> bool:
+        agent.get_by_role("textbox", name="Your message").press_sequentially("so ")
+        return line(customer).is_hidden()
+
+    wait_for(gives_way, "the line to give way")
+    say(agent, "It leaves today.")
+    expect(line(customer)).to_be_empty()
+
+
+def test_it_goes_with_the_word_that_it_is_solved(customer: Page, agent: Page) -> None:
+    customer.clock.fast_forward(A_WHILE_MS + LOOK_MS)
+    expect(line(customer)).to_have_text(WAITING)
+    agent.get_by_role("button", name="Mark as solved").click()
+    expect(line(customer)).to_be_empty()
+
+
+def test_a_closed_desk_is_told_of_without_scripts(new_page: NewPage, late: Chat) -> None:
+    page = enter(new_page(java_script_enabled=False), late.link)
+    expect(line(page)).to_have_text(f"Nobody is at the desk until {OPENS_ON} 8:00. Write now, we answer by mail.")
+
+
+def test_an_open_page_follows_the_hours(new_page: NewPage, late: Chat) -> None:
+    page = new_page()
+    page.clock.install()
+    enter(page, late.link)
+    expect(line(page)).to_contain_text(f"until {OPENS_ON} 8:00.")
+    away = page_data(page)["away"]
+    page.clock.fast_forward(away["closed"][0][1] - away["now"] + LOOK_MS)
+    expect(line(page)).to_be_empty()
+    page.clock.fast_forward(60 * 60 * 1000)
+    expect(line(page)).to_contain_text(f"until {OPENS_ON} 8:00.")
+
+
+@pytest.mark.parametrize("direction", ["ltr", "rtl"])
+@pytest.mark.parametrize("width", [1280, 390, 320])
+def test_it_stands_between_the_talk_and_the_field(new_page: NewPage, late: Chat, width: int, direction: str) -> None:
+    page = enter(new_page(width=width, height=700), late.link)
+    page.evaluate("(direction) => { document.documentElement.dir = direction; }", direction)
+    box, log, field = (page.locator(part).bounding_box() for part in ("#away", "#log", "#composer"))
+    assert box
+    assert log
+    assert field
+    assert log["y"] + log["height"] <= box["y"] < box["y"] + box["height"] <= field["y"]
+    assert box["height"] < 90
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_beside_it(new_page: NewPage, late: Chat, scheme: str) -> None:
+    script = axe.skip_without()
+    page = enter(new_page(width=390, color_scheme=scheme), late.link)
+    expect(line(page)).not_to_be_empty()
+    assert axe.violations(page, script) == []
+
+
+def test_who_has_left_finds_the_answer_in_a_mail_and_by_it_the_chat(new_page: NewPage, chat: Chat, customer: Page, agent: Page) -> None:
+    customer.close()
+    say(agent, "It leaves today.")
+    expect_sent(agent)
+    page = new_page()
+    page.goto(mail_of_answers(chat))
+    expect(page.get_by_role("paragraph").filter(has_text="It leaves today.")).to_be_visible()
+    enter(page, page.get_by_role("link", name="Open the chat").get_attribute("href") or "")
+    expect(bubble(page, "It leaves today.")).to_be_visible()
