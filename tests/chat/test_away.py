@@ -97,6 +97,11 @@ def test_open_says_nothing(talk: Conversation, settings: Settings) -> None:
     assert line(talk) == ""
 
 
+def test_open_until_midnight_says_nothing_yet(talk: Conversation, settings: Settings) -> None:
+    settings.DESK_HOURS = hours.read(f"{timezone.now():%a} 00:00-24:00")
+    assert (line(talk), len(data(talk)["closed"])) == ("", 1)
+
+
 @pytest.mark.parametrize(("minutes", "says"), [(4.9, ""), (5.1, WAITING)])
 def test_who_has_waited_for_long_need_not(talk: Conversation, minutes: float, says: str) -> None:
     write(talk, talk.customer, minutes_ago=minutes)
