@@ -52,7 +52,7 @@ def all_well() -> Found:
 
 def verdict_of(found: Found) -> Verdict:
     """What the referee says where the clients were told that both orders were taken."""
-    told = Told(numbers={"a": 1001, "b": None})
+    told = Told(numbers={"a": 1001, "b": 1002})
     return judge(plan.wanted(Options(orders=2)), told, found)
 
 
@@ -70,6 +70,10 @@ def tell_by_two_versions(found: Found) -> None:
 
 def forget_the_order(found: Found) -> None:
     del found.ours["orders"]["1002"]
+
+
+def enter_under_another_id(found: Found) -> None:
+    found.ours["orders"]["1002"] = "c"
 
 
 def enter_twice(found: Found) -> None:
@@ -97,6 +101,7 @@ CRIMES: dict[str, tuple[Callable[[Found], Any], str]] = {
     "no copy": (lambda found: found.copies.pop(), "orders lost"),
     "no event": (lambda found: found.ours["events"].pop(), "orders lost"),
     "no order": (forget_the_order, "orders lost"),
+    "another order": (enter_under_another_id, "orders lost"),
     "two mails": (lambda found: found.mails.append(mail(1001, key="k3")), "mails doubled at the provider, by order"),
     "one key twice": (lambda found: found.mails.append(mail(1001, key="k1")), "mails doubled at the provider, by key"),
     "two events": (tell_twice, "events doubled in our conversation"),

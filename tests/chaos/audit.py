@@ -1,6 +1,7 @@
 """The reckoning: what clients were told, what the twins really did, and what the database says, compared into one table."""
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,25 +37,25 @@ class Verdict:
 
 def judge(wanted: list[Wanted], told: Told, found: Found) -> Verdict:
     """Compare. An order counts as accepted once a client was told so, whatever happened to the process that said it."""
-    numbers = _numbers(told, found)
     mails, events, copies = _mails(found), _events(found), _copies(found)
     states: dict[int, set[str]] = {}
     for row in found.ours["confirmations"]:
         states.setdefault(row["order_id"], set()).add(row["state"])
-    accepted = [numbers.get(external_id, 0) for external_id in told.numbers]
-    lost = [number for number in accepted if not (mails[number] and events[number] and copies[number])]
+    stored, accepted = found.ours["orders"], told.numbers.values()
+    entered = {number for name, number in told.numbers.items() if stored.get(str(number)) == name}
+    lost = [number for number in accepted if not (number in entered and mails[number] and events[number] and copies[number])]
     twice = [number for number in mails.keys() | events.keys() if mails[number] > 1 or events[number] > 1]
     keys = Counter(str(mail["key"]) for mail in found.mails)
     of_kinds = found.ours["rows"].values()
     faults = {
         "orders lost": len(lost),
-        "orders that nobody was told of": len(set(found.ours["orders"].values()) - {""} - told.numbers.keys()),
+        "orders that nobody was told of": len(set(stored.values()) - {""} - told.numbers.keys()),
         "mails doubled at the provider, by order": _doubled(mails),
         "mails doubled at the provider, by key": _doubled(keys),
         "events doubled in our conversation": _doubled(events),
         "events doubled at Vonage": _doubled(copies),
         "orders doubled for the customer": len(twice),
-        "orders entered twice": _doubled(Counter(found.ours["orders"].values())),
+        "orders entered twice": _doubled(Counter(stored.values())),
         "conversations with a gap or a double at Vonage": found.ours["gaps"] + _doubled(Counter(c["name"] for c in found.conversations)),
         "rows whose outcome is unknown": sum(kind["unknown"] for kind in of_kinds),
         "rows failed": sum(kind["states"].get("failed", 0) for kind in of_kinds),
@@ -69,13 +70,7 @@ def judge(wanted: list[Wanted], told: Told, found: Found) -> Verdict:
         f"order {number}: {mails[number]} mails, {events[number]} events, {copies[number]} copies" for number in (lost + twice)[:10]
     ]
     examples += [f"{name}: {kind}" for name, kind in found.ours["rows"].items() if kind["errors"]]
-    return Verdict(faults, figures | _waits(numbers, found), examples)
-
-
-def _numbers(told: Told, found: Found) -> dict[str, int]:
-    """Client's id -> number. One that was only told "taken already" is looked up; one that is not there stays out."""
-    stored = {external_id: int(number) for number, external_id in found.ours["orders"].items()}
-    return {name: number if number is not None else stored.get(name, 0) for name, number in told.numbers.items()}
+    return Verdict(faults, figures | _waits(accepted, found), examples)
 
 
 def _mails(found: Found) -> Counter[int]:
@@ -98,14 +93,14 @@ def _doubled(counts: "Counter[Any]") -> int:
     return sum(count > 1 for name, count in counts.items() if name != "")
 
 
-def _waits(numbers: dict[str, int], found: Found) -> dict[str, str]:
+def _waits(numbers: Iterable[int], found: Found) -> dict[str, str]:
     """From the order's commit to its mail at the provider."""
     sent: dict[str, float] = {}
     for mail in found.mails:
         for tag in mail["tags"]:
             sent.setdefault(tag, mail["at"])
     saved = {int(number): at for number, at in found.ours["saved_at"].items()}
-    waits = sorted(sent[f"order-{number}"] - saved[number] for number in numbers.values() if f"order-{number}" in sent and number in saved)
+    waits = sorted(sent[f"order-{number}"] - saved[number] for number in numbers if f"order-{number}" in sent and number in saved)
     kinds = found.ours["rows"]
     attempts = ", ".join(f"{kind['attempts']} {name} (most {kind['most']})" for name, kind in kinds.items() if kind["attempts"])
     if not waits:

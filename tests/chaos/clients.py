@@ -66,15 +66,15 @@ class Gate:
 
 @dataclass
 class Told:
-    """What clients were told, by their own id: the number (None: "you gave this id already"), and how it went on the way."""
+    """What clients were told, by their own id: the order's number, and how it went on the way."""
 
-    numbers: dict[str, int | None] = field(default_factory=dict)
+    numbers: dict[str, int] = field(default_factory=dict)
     at: dict[str, float] = field(default_factory=dict)
     troubles: Counter[str] = field(default_factory=Counter)
     failures: list[str] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def taken(self, order: Wanted, number: int | None) -> None:
+    def taken(self, order: Wanted, number: int) -> None:
         """The client has its answer."""
         with self.lock:
             self.numbers[order.external_id] = number
@@ -138,11 +138,9 @@ class Clients:
             self.told.trouble("no answer" if isinstance(error, requests.Timeout) else "connection refused or broken")
             return False
         if answer.status_code in {200, 201}:
+            if answer.status_code == 200:
+                self.told.trouble("told that an earlier try had been taken")
             self.told.taken(order, int(answer.json()["number"]))
-            return True
-        if answer.status_code == 400 and answer.json()["code"] == "unique":
-            self.told.trouble("told that an earlier try had been taken")
-            self.told.taken(order, None)
             return True
         if answer.status_code < 500 and answer.status_code != 429:
             raise GoneError(f"{answer.status_code}: {answer.text[:300]}")
