@@ -10,9 +10,11 @@ from django.db import transaction
 from pytest_django import Settings
 
 from accounts.models import AGENTS_GROUP, ApiKey, User
+from chat import backoff
 from orders.models import Order, OrderLine, Status
 
 Lines = tuple[tuple[str, int, str], ...]
+FIRST_SECONDS = backoff.FIRST_SECONDS
 DEFAULT_LINES: Lines = (("Widget", 2, "4.99"), ("Blue mug", 1, "12.50"))
 
 
@@ -26,6 +28,18 @@ def pytest_configure() -> None:
 def _embedded_mail(settings: Settings) -> None:
     """pytest-django puts a mail backend of its own in; ours is part of what is tested."""
     settings.EMAIL_BACKEND = "orders.backends.embedded.EmailBackend"
+
+
+@pytest.fixture(autouse=True)
+def _what_failed_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A row that failed may come back after two tenths of a second, which pass while a test on a busy machine still looks."""
+    monkeypatch.setattr(backoff, "FIRST_SECONDS", 60.0)
+
+
+@pytest.fixture
+def as_soon_as_the_product_has_it(_what_failed_waits: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For a test of that time itself."""
+    monkeypatch.setattr(backoff, "FIRST_SECONDS", FIRST_SECONDS)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -16,7 +17,7 @@ import requests
 
 ROOT = Path(__file__).resolve().parent.parent
 # How long anything may take on a machine that does other things too. Everything is waited for, nothing is slept for.
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 100.0
 
 Found = TypeVar("Found")
 
@@ -45,8 +46,18 @@ def running_demo(folder: Path, **environment: str) -> Iterator[Product]:
         wait_for(lambda: _answers(url), "the demo's first answer")
         yield Product(url, log, process)
     finally:
-        process.send_signal(2)
+        end(process)
+
+
+def end(process: "subprocess.Popen[bytes]") -> None:
+    """Press Ctrl-C and wait. What does not end is killed, so that only the test which waited for it fails."""
+    process.send_signal(signal.SIGINT)
+    try:
         process.wait(PATIENCE_SECONDS)
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
 
 
 def wait_for(look: Callable[[], Found | None], what: str, *, seconds: float = PATIENCE_SECONDS) -> Found:
@@ -77,5 +88,5 @@ def _address(process: "subprocess.Popen[bytes]", log: Path) -> str | None:
 def _answers(url: str) -> bool:
     try:
         return requests.get(f"{url}/healthz", timeout=5).ok
-    except requests.ConnectionError:
+    except requests.RequestException:
         return False

@@ -17,7 +17,7 @@ import requests
 from websockets.sync.client import ClientConnection, connect
 
 from ordersupport.demo import TALK
-from tests.running import ROOT, press_over_http, wait_for
+from tests.running import ROOT, end, press_over_http, wait_for
 
 JSON = dict[str, Any]
 CONFIRM = "custom:order-confirm-event"
@@ -70,8 +70,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
         wait_for(lambda: len(started.events("message")) == len(TALK), "the talk at Vonage's twin")
         yield started
     finally:
-        process.send_signal(signal.SIGINT)
-        process.wait(60)
+        end(process)
 
 
 def _introduced(process: "subprocess.Popen[bytes]", log: Path) -> list[str] | None:

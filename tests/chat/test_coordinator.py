@@ -21,7 +21,7 @@ from tests.accounts.threads import THREADS
 from tests.running import wait_for
 
 Rule = Callable[[OrderConfirmation], Work]
-PATIENCE_SECONDS = 10
+PATIENCE_SECONDS = 60
 
 
 @pytest.fixture
@@ -191,6 +191,7 @@ def test_a_fault_of_ours_tells_no_secrets(alice: User, rule: Callable[[Rule], No
     assert "alice" not in OrderConfirmation.objects.get(pk=row.pk).last_error
 
 
+@pytest.mark.usefixtures("as_soon_as_the_product_has_it")
 def test_a_step_that_the_database_refuses_is_tried_again_soon(alice: User, rule: Callable[[Rule], None]) -> None:
     rule(refused(OperationalError("deadlock detected")))
     row = new_row(alice)

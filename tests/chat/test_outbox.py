@@ -254,6 +254,7 @@ def test_the_provider_is_left_in_peace_as_long_as_it_asked(claimed: OrderConfirm
     assert 295 < wait_of(claimed) <= 300
 
 
+@pytest.mark.usefixtures("as_soon_as_the_product_has_it")
 @pytest.mark.parametrize("asked", [0.0, -5.0, float("nan")])
 def test_a_provider_cant_ask_for_less_than_the_back_off(claimed: OrderConfirmation, asked: float) -> None:
     claimed.give_back(BackendError("Too many requests.", retry_after=asked))
@@ -280,7 +281,7 @@ def _both_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(random, "uniform", lambda low, high: low + high)
 
 
-@pytest.mark.usefixtures("_both_ends")
+@pytest.mark.usefixtures("_both_ends", "as_soon_as_the_product_has_it")
 @pytest.mark.parametrize(
     ("attempts", "least", "most"), [(1, 0.2, 2), (2, 0.4, 4), (5, 3.2, 32), (10, 6, 60), (1000, 6, 60), (2**31, 6, 60)]
 )
