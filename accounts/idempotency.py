@@ -21,6 +21,8 @@ from accounts.storable import storable
 
 KEPT = timedelta(days=7)
 LONGEST_KEY = 255
+# The path that stands for the body as a whole.
+WHOLE = ""
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,13 @@ def once(asked: Asked, act: Callable[[], Answer]) -> tuple[Answer, bool]:
 
 def digests(body: Any) -> dict[str, str]:
     """A digest of each field of a body, by its path ("lines.0.quantity"): enough to name what differs, and nobody's data."""
-    return {storable(path, nul="?"): hashlib.sha256(value.encode(errors="replace")).hexdigest()[:16] for path, value in _leaves(body, "")}
+    fields = {storable(path, nul="?"): _digest(value) for path, value in _leaves(body, "")}
+    # Two bodies may share all their paths ({"a.b": 1} and {"a": {"b": 1}}), never their text.
+    return {**fields, WHOLE: _digest(json.dumps(body, default=repr, sort_keys=True))}
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode(errors="replace")).hexdigest()[:16]
 
 
 def prune() -> int:
@@ -88,7 +96,7 @@ def _replay(stored: StoredAnswer, asked: Asked) -> Answer:
     before, now = stored.fields, asked.fields
     differing = [path for path in {**before, **now} if before.get(path) != now.get(path)]
     if differing:
-        raise ReusedError(differing)
+        raise ReusedError([path for path in differing if path != WHOLE] or [WHOLE])
     return Answer(stored.status, stored.body, stored.headers)
 
 

@@ -90,8 +90,8 @@ def _told(kind: Happening, row: OrderConfirmation, *, at: datetime | None, **dat
 
 
 def page(*, after: int, limit: int, types: list[str]) -> tuple[list[FeedEvent], int]:
-    """Events that came after a number, in order, and the last number there is."""
-    last = FeedEvent.objects.order_by("-sequence").filter(sequence__isnull=False).values_list("sequence", flat=True).first() or 0
+    """Events that came after a number, in order, and the last number that was given, whether or not its event is still kept."""
+    last = FeedCounter.objects.values_list("last", flat=True).first() or 0
     events = FeedEvent.objects.filter(sequence__gt=after).select_related("order__customer", "conversation")
     if types:
         events = events.filter(type__in=types)

@@ -10,6 +10,7 @@ from chat.api.urls import urlpatterns as chat_api
 from orders.api.urls import urlpatterns as orders_api
 from ordersupport import views
 
+handler400 = "ordersupport.views.bad_request"
 handler404 = "ordersupport.views.not_found"
 handler500 = "ordersupport.views.server_error"
 

@@ -84,6 +84,11 @@ def metrics_page(request: HttpRequest) -> HttpResponse:
     return HttpResponse(generate_latest(), content_type=CONTENT_TYPE_LATEST)
 
 
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's handler400: a foreign Host, too many fields, a session that was tampered with."""
+    return _told(request, 400, "bad_request", _("Something in the address or in the form did not arrive as it should."))
+
+
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's handler404: what is below /api/ is for programs."""
     if request.path.startswith("/api/"):

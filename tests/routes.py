@@ -39,7 +39,9 @@ def everything(fill: Callable[[str, str], str]) -> list[Place]:
         name = re.sub(r"<\w+:(\w+)>", r"<\1>", name)
         address = re.sub(r"<(\w+)>", lambda part, name=name: fill(name, part[1]), name)  # type: ignore[misc]
         found.append(Place(f"/{name}", f"/{address}", f"/{address}".replace("/chat/alice/", "/chat/agent/")))
-    return list({place.name: place for place in found}.values())
+    by_name = {place.name: place for place in found}
+    # Without its last slash it is the same view (`chat/api/urls.py`).
+    return [place for name, place in by_name.items() if not (name.startswith("/api/") and f"{name}/" in by_name)]
 
 
 def _walk(patterns: list[Any], prefix: str) -> Iterator[tuple[str, URLPattern]]:

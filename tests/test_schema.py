@@ -2,6 +2,7 @@
 
 from io import StringIO
 
+import pytest
 from django.core.management import call_command
 from django.test import Client
 
@@ -33,3 +34,19 @@ def test_every_write_takes_an_idempotency_key_and_a_dry_run(client: Client, db: 
 def test_an_address_below_the_api_that_isnt_there_is_answered_as_a_problem(client: Client, db: None) -> None:
     answer = client.get("/api/nothing/")
     assert (answer.status_code, answer["Content-Type"], answer.json()["code"]) == (404, "application/problem+json", "not_found")
+
+
+@pytest.mark.parametrize("address", ["/api/schema/", "/api/docs/"])
+def test_what_the_document_and_its_page_refuse_is_a_problem(client: Client, db: None, address: str) -> None:
+    answer = client.post(address)
+    assert (answer.status_code, answer["Content-Type"], answer.json()["code"]) == (405, "application/problem+json", "method_not_allowed")
+
+
+def test_a_foreign_host_is_told_a_problem_below_the_api(client: Client, db: None) -> None:
+    answer = client.get("/api/orders/", headers={"Host": "elsewhere.example.com"})
+    assert (answer.status_code, answer["Content-Type"], answer.json()["code"]) == (400, "application/problem+json", "bad_request")
+
+
+def test_a_foreign_host_is_told_a_page_elsewhere(client: Client, db: None) -> None:
+    answer = client.get("/", headers={"Host": "elsewhere.example.com", "Accept": "text/html"})
+    assert (answer.status_code, "This request could not be read" in answer.content.decode()) == (400, True)

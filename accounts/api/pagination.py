@@ -1,10 +1,21 @@
 """Lists by cursor: no page is counted, skipped or shown twice while new rows arrive."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from rest_framework.exceptions import NotFound
 from rest_framework.pagination import Cursor, CursorPagination
 from rest_framework.request import Request
+
+
+def moment(text: str) -> datetime:
+    """The time in UTC. Raises ValueError for what is none, has no zone, or lies outside the years 1 to 9999 there."""
+    time = datetime.fromisoformat(text)
+    if time.tzinfo is None:
+        raise ValueError(text)
+    try:
+        return time.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError(text) from error
 
 
 class ByCursor(CursorPagination):
@@ -36,6 +47,6 @@ class NewestFirst(ByCursor):
     def check_position(self, position: str) -> None:
         """A time, or a primary key."""
         if str(self.ordering[0]).endswith("_at"):
-            datetime.fromisoformat(position)
+            moment(position)
         else:
             int(position)

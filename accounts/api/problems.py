@@ -9,6 +9,7 @@ from django.http import Http404
 from django.utils.translation import gettext as _
 from rest_framework import status
 from rest_framework.exceptions import APIException, ErrorDetail, NotAuthenticated, NotFound, PermissionDenied, ValidationError
+from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
@@ -28,6 +29,8 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
     errors = _flatten(error.detail) if isinstance(error, ValidationError) else _single(error)
     response.data = problem(response.status_code, errors)
     response.content_type = "application/problem+json"
+    # Whatever the view answers in (YAML, a page): a problem is JSON.
+    context["request"].accepted_renderer = JSONRenderer()
     if isinstance(error, NotAuthenticated) and response.status_code == status.HTTP_403_FORBIDDEN:
         response.data["code"] = "not_authenticated"
     return response

@@ -1,16 +1,25 @@
 """Addresses of the conversations' API, below /api/."""
 
-from django.urls import path
+from django.urls import URLPattern, path
+from rest_framework.views import APIView
 
 from chat.api import token, views
 from chat.phones import api as phones
 
+ONE = "conversations/<str:conversation_id>/"
+
+
+def _both(route: str, view: type[APIView], name: str) -> list[URLPattern]:
+    """With and without the last slash: most programs follow a redirect with a GET, and the message would be lost without a word."""
+    return [path(route, view.as_view(), name=name), path(route.removesuffix("/"), view.as_view(schema=None))]
+
+
 urlpatterns = [
-    path("conversations/", views.ConversationList.as_view(), name="conversations"),
-    path("conversations/<str:conversation_id>/events/", views.Events.as_view(), name="conversation-events"),
-    path("conversations/<str:conversation_id>/seen/", views.Seen.as_view(), name="conversation-seen"),
-    path("conversations/<str:conversation_id>/solve/", views.Solve.as_view(), name="conversation-solve"),
-    path("conversations/<str:conversation_id>/present/", phones.Present.as_view(), name="conversation-present"),
-    path("conversations/<str:conversation_id>/calls/", phones.Calls.as_view(), name="conversation-calls"),
-    path("conversations/<str:conversation_id>/token/", token.ClientToken.as_view(), name="conversation-token"),
+    *_both("conversations/", views.ConversationList, "conversations"),
+    *_both(ONE + "events/", views.Events, "conversation-events"),
+    *_both(ONE + "seen/", views.Seen, "conversation-seen"),
+    *_both(ONE + "solve/", views.Solve, "conversation-solve"),
+    *_both(ONE + "present/", phones.Present, "conversation-present"),
+    *_both(ONE + "calls/", phones.Calls, "conversation-calls"),
+    *_both(ONE + "token/", token.ClientToken, "conversation-token"),
 ]

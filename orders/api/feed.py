@@ -2,8 +2,10 @@
 
 from typing import Any
 
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
+from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -63,6 +65,11 @@ class FeedView(Api):
         asked.is_valid(raise_exception=True)
         after, limit = asked.validated_data["after"], asked.validated_data["limit"]
         events, last = feed.page(after=after, limit=limit, types=sorted(asked.validated_data.get("type", [])))
+        if after > last:
+            # Whoever goes on from there would hear nothing for long, as after a restore of ours.
+            raise ValidationError({"after": [_("There is no event of this number yet.")]}, code="future_sequence")
         is_full = len(events) == limit
-        seen = events[-1].sequence if is_full else max(last, after)
-        return Response({"events": [feed.shape(event) for event in events], "last": seen, "has_more": is_full and seen != last})
+        newest = events[-1].sequence or after if events else after
+        # More may have been numbered between the two looks: what is handed out here is never handed out again.
+        seen = newest if is_full else max(last, newest)
+        return Response({"events": [feed.shape(event) for event in events], "last": seen, "has_more": is_full and seen < last})

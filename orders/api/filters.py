@@ -1,7 +1,9 @@
 """Which orders and customers a list shows, and in which order."""
 
+from datetime import UTC, datetime
 from typing import Any
 
+from django import forms
 from django.db.models import QuerySet
 from django_filters import rest_framework as filters
 from rest_framework.exceptions import ValidationError
@@ -13,6 +15,23 @@ from orders import journey
 from orders.models import Order, Status
 
 
+class _MomentField(filters.IsoDateTimeFilter.field_class):
+    """A time that a database can keep: in UTC its year is 1 to 9999 as well."""
+
+    def to_python(self, value: Any) -> datetime | None:
+        time: datetime | None = super().to_python(value)
+        try:
+            return time and time.astimezone(UTC)
+        except OverflowError as error:
+            raise forms.ValidationError(self.error_messages["invalid"], code="invalid") from error
+
+
+class Moment(filters.IsoDateTimeFilter):
+    """A time, ISO 8601."""
+
+    field_class = _MomentField
+
+
 class OrderFilter(filters.FilterSet):
     """`status` may be given several times. Times are ISO 8601; `…_from` is part of the range, `…_before` is not."""
 
@@ -20,9 +39,9 @@ class OrderFilter(filters.FilterSet):
     customer = filters.CharFilter(field_name="customer__username", max_length=150)
     external_id = filters.CharFilter(max_length=100)
     told = filters.ChoiceFilter(choices=list(journey.TOLD_STATES.items()), method="by_told")
-    placed_from = filters.IsoDateTimeFilter(field_name="placed_at", lookup_expr="gte")
-    placed_before = filters.IsoDateTimeFilter(field_name="placed_at", lookup_expr="lt")
-    changed_from = filters.IsoDateTimeFilter(field_name="updated_at", lookup_expr="gte")
+    placed_from = Moment(field_name="placed_at", lookup_expr="gte")
+    placed_before = Moment(field_name="placed_at", lookup_expr="lt")
+    changed_from = Moment(field_name="updated_at", lookup_expr="gte")
 
     class Meta:
         model = Order

@@ -150,6 +150,18 @@ def test_the_same_body_written_in_another_order_is_the_same(shop: Client, alice:
     assert answer["Idempotency-Replayed"] == "true"
 
 
+@pytest.mark.parametrize("other", [{"a": {"b": 1}}, {"a.b": "1"}, {"a.b": {"": 1}}])
+def test_another_body_with_the_same_paths_is_another_body(shop: Client, alice: User, other: dict[str, Any]) -> None:
+    post(shop, body(data={"a.b": 1}))
+    assert post(shop, body(data=other)).status_code == 422
+    assert Order.objects.count() == 1
+
+
+def test_a_list_is_not_an_object_of_the_same_paths(shop: Client, alice: User) -> None:
+    post(shop, body(data={"a": [1]}))
+    assert differing(post(shop, body(data={"a": {"0": 1}}))) == (422, {(None, "idempotency_key_reused")})
+
+
 def test_the_same_key_at_another_address_is_refused(shop: Client, alice: User) -> None:
     post(shop, body())
     answer = post(shop, {"username": "dora"}, url="/api/customers/")

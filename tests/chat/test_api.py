@@ -3,6 +3,7 @@
 import base64
 import uuid
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from django.contrib.auth.models import Permission
@@ -138,6 +139,18 @@ def test_a_page_has_between_one_and_two_hundred_events(conversation: Conversatio
 def test_reading_writes_nothing(conversation: Conversation, agents: Client) -> None:
     agents.get(events(conversation))
     assert len(stored(conversation)) == 1
+
+
+def test_an_address_without_its_last_slash_is_the_same(ten: Conversation, alices: Client) -> None:
+    answer = post(alices, events(ten).removesuffix("/"), message("Not lost"))
+    assert (answer.status_code, stored(ten)[-1]["body"]["text"]) == (201, "Not lost")
+    assert alices.get(events(ten).removesuffix("/") + "?after=10").json()["events"] == [answer.json()]
+
+
+@pytest.mark.parametrize("position", ["9999-12-31T23:59:59.999999-23:59", "0001-01-01T00:00:00+14:00", "2026-11-29T00:00:00", "x"])
+def test_a_place_in_the_list_that_no_clock_shows_is_a_404(conversation: Conversation, agents: Client, position: str) -> None:
+    cursor = base64.b64encode(urlencode({"p": position}).encode()).decode()
+    assert agents.get(LIST, {"cursor": cursor}).status_code == 404
 
 
 # --- Writing -----------------------------------------------------------------------------------------------------------

@@ -1,8 +1,10 @@
 """/api/orders/ as each kind of caller uses and misuses it."""
 
+import base64
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from django.test import Client
@@ -49,6 +51,26 @@ def problem(answer: Answer) -> tuple[int, str | None, str]:
     assert answer["Content-Type"] == "application/problem+json"
     (error,) = answer.json()["errors"]
     return answer.status_code, error["field"], error["code"]
+
+
+# --- Listed ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["placed_from", "placed_before", "changed_from"])
+@pytest.mark.parametrize("time", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "yesterday"])
+def test_a_time_that_no_clock_shows_is_refused_at_its_filter(shop: Client, name: str, time: str) -> None:
+    assert problem(shop.get(URL, {name: time})) == (400, name, "invalid")
+
+
+@pytest.mark.parametrize("time", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
+def test_the_first_and_the_last_time_are_times(shop: Client, time: str) -> None:
+    assert shop.get(URL, {"placed_from": time}).status_code == 200
+
+
+@pytest.mark.parametrize("position", ["9999-12-31T23:59:59.999999-23:59", "0001-01-01T00:00:00+14:00"])
+def test_a_place_in_the_list_that_no_clock_shows_is_a_404(shop: Client, position: str) -> None:
+    cursor = base64.b64encode(urlencode({"p": position}).encode()).decode()
+    assert shop.get(URL, {"ordering": "created_at", "cursor": cursor}).status_code == 404
 
 
 # --- Made --------------------------------------------------------------------------------------------------------------

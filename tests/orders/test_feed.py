@@ -42,6 +42,33 @@ def move(order: Order, status: str) -> None:
     order.save()
 
 
+# --- Pages -------------------------------------------------------------------------------------------------------------
+
+
+def test_what_is_numbered_while_a_page_is_made_is_handed_out_once(
+    shop: Client, alice: User, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place(alice)
+    feed.number()
+    page = feed.page
+    monkeypatch.setattr(feed, "page", lambda **asked: (page(**asked)[0], 0))
+    assert shop.get(URL).json()["last"] == 1
+
+
+def test_a_number_that_was_never_given_is_refused_by_name(shop: Client, alice: User, place: Place) -> None:
+    place(alice)
+    feed.number()
+    answer = shop.get(f"{URL}?after=2")
+    assert (answer.status_code, answer.json()["code"], answer.json()["errors"][0]["field"]) == (400, "future_sequence", "after")
+
+
+def test_who_has_read_everything_may_ask_on_after_the_events_are_forgotten(shop: Client, alice: User, place: Place) -> None:
+    place(alice)
+    feed.number()
+    FeedEvent.objects.all().delete()
+    assert shop.get(f"{URL}?after=1").json() == {"events": [], "last": 1, "has_more": False}
+
+
 # --- What is told ------------------------------------------------------------------------------------------------------
 
 
