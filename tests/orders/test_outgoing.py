@@ -4,11 +4,13 @@ import base64
 import hashlib
 import hmac
 import json
+import re
 import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 import pytest
 import time_machine
@@ -27,6 +29,7 @@ from orders.webhook_models import WebhookDelivery, WebhookEndpoint
 
 Place = Callable[..., Order]
 URL = "/api/webhooks/"
+DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "api.md"
 
 
 class Receiver:
@@ -134,6 +137,49 @@ def test_each_delivery_is_signed_over_id_time_and_body(receiver: Receiver, endpo
     assert not is_signed_by(endpoint.secret(2), headers, body)
     assert abs(int(headers["webhook-timestamp"]) - timezone.now().timestamp()) < 60
     assert headers["host"] == receiver.url.split("/")[2]
+
+
+def documented_check() -> Callable[[str, dict[str, str], bytes], bool]:
+    """The lines that docs/api.md offers to receivers."""
+    (lines,) = re.findall(r"^```python\n(.*?)^```$", DOCUMENT.read_text(), re.MULTILINE | re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(lines, names)
+    return cast("Callable[[str, dict[str, str], bytes], bool]", names["is_genuine"])
+
+
+def test_the_documented_check_takes_a_delivery_and_no_forged_one(
+    receiver: Receiver, endpoint: WebhookEndpoint, alice: User, place: Place
+) -> None:
+    place(alice, status="draft")
+    drain()
+    (headers, body) = receiver.got[0]
+    is_genuine, secret = documented_check(), outgoing.shown_secret(endpoint)
+    forged = {**headers, "webhook-signature": "v1,Zm9yZ2Vk"}
+    assert is_genuine(secret, headers, body)
+    assert not is_genuine(secret, headers, body + b" ")
+    assert not is_genuine(secret, forged, body)
+    assert not is_genuine("whsec_" + base64.b64encode(b"another").decode(), headers, body)
+
+
+def test_the_documented_check_refuses_what_is_old(receiver: Receiver, endpoint: WebhookEndpoint, alice: User, place: Place) -> None:
+    place(alice, status="draft")
+    drain()
+    (headers, body) = receiver.got[0]
+    is_genuine, secret = documented_check(), outgoing.shown_secret(endpoint)
+    with time_machine.travel(timezone.now() + timedelta(minutes=6)):
+        assert not is_genuine(secret, headers, body)
+
+
+def test_the_documented_check_takes_deliveries_after_the_secret_was_replaced(
+    receiver: Receiver, endpoint: WebhookEndpoint, alice: User, place: Place
+) -> None:
+    old = outgoing.shown_secret(endpoint)
+    new = outgoing.replace_secret(endpoint)
+    place(alice, status="draft")
+    drain()
+    (headers, body) = receiver.got[0]
+    is_genuine = documented_check()
+    assert (is_genuine(old, headers, body), is_genuine(new, headers, body)) == (True, True)
 
 
 def test_only_the_chosen_events_are_told(receiver: Receiver, endpoint: WebhookEndpoint, alice: User, place: Place) -> None:
