@@ -14,7 +14,7 @@ demo-providers: $(VENV)/runtime
 
 demo-reset:
 	rm -rf var/db.sqlite3*
-	@echo "The demo's data is gone; \`make demo\` makes it anew."
+	@echo "The demo's data is gone; \`make demo\` makes it again."
 
 test: $(VENV)/development
 	$(BIN)/python -m pytest
