@@ -23,6 +23,9 @@ KEPT = timedelta(days=7)
 LONGEST_KEY = 255
 # The path that stands for the body as a whole.
 WHOLE = ""
+# What is left of an answer about a person who was erased: the key alone, so that a late repeat does not make the person again.
+GONE = 410
+ERASED: dict[str, Any] = {"status": GONE, "body": "", "address": "", "fields": {}, "headers": {}}
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,10 @@ class Answer:
     headers: dict[str, str] = field(default_factory=dict)
 
 
+class ErasedError(Exception):
+    """What was done under this key was about a person whose data were erased since: it is neither told nor done again."""
+
+
 class ReusedError(Exception):
     """The key stands for another request. `fields`: the paths that differ; empty where it is the address."""
 
@@ -55,7 +62,7 @@ class ReusedError(Exception):
 def once(asked: Asked, act: Callable[[], Answer]) -> tuple[Answer, bool]:
     """The answer to the request, and whether it is a stored one. `act` does the work; what it raises undoes everything.
 
-    Raises ReusedError.
+    Raises ReusedError and ErasedError.
     """
     # First without a transaction: with SQLite that would wait for every other writer.
     stored = StoredAnswer.objects.filter(caller=asked.caller, key=asked.key).first()
@@ -91,6 +98,8 @@ def prune() -> int:
 
 
 def _replay(stored: StoredAnswer, asked: Asked) -> Answer:
+    if stored.status == GONE:
+        raise ErasedError
     if stored.address != asked.address:
         raise ReusedError([])
     before, now = stored.fields, asked.fields

@@ -4,17 +4,22 @@ Each app registers its part, so nobody has to know of the apps above. Exported i
 replaces, because numbers and totals stay for the books.
 """
 
+import contextlib
+import json
+import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from axes.models import AccessAttempt
 from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
+from django.db.models import Q
 
-from accounts import audit, takeaway, traces
+from accounts import audit, idempotency, takeaway, traces
 from accounts.models import AuditEntry, StoredAnswer, User
 
 Row = dict[str, Any]
@@ -33,12 +38,15 @@ class Erasure:
 class Part:
     """An app's share. `export` yields (kind, row) pairs; `erase` answers what it did, counted in words.
 
-    `needed`: the places that still name somebody because a provider is to be told whom to delete.
+    `needed`: the places that still name somebody because a provider is to be told whom to delete. `former`: mail addresses and the like
+    under which the person was known earlier. `marks`: patterns by which the text of a stored answer is recognised as about the person.
     """
 
     export: Callable[[User], Iterator[tuple[str, Row]]]
     erase: Callable[[Erasure], Counts]
     needed: Callable[[], set[traces.Trace]] = set
+    former: Callable[[User], Iterable[str]] = lambda customer: ()
+    marks: Callable[[User], Iterable[str]] = lambda customer: ()
 
 
 class NotACustomerError(Exception):
@@ -72,11 +80,19 @@ def erase(customer: User, *, by: User | None) -> tuple[traces.Terms, Counts]:
     with transaction.atomic():
         customer = User.objects.select_for_update(no_key=False).get(pk=customer.pk)
         check_is_customer(customer)
-        erasure, done = Erasure(customer, traces.Terms.of(customer)), Counter[str]()
+        erasure, done = Erasure(customer, terms_of(customer)), Counter[str]()
         for part in reversed(_parts):
             done.update(part.erase(erasure))
         audit.record(by, AuditEntry.Action.ERASED, customer, **done)
     return erasure.terms, dict(done)
+
+
+def terms_of(customer: User) -> traces.Terms:
+    """What the customer is and was known by. What is another person's by now is not taken for theirs."""
+    former = {word for part in _parts for word in part.former(customer) if word}
+    others = User.objects.exclude(pk=customer.pk)
+    own = [word for word in former if not others.filter(Q(email__iexact=word) | Q(phone=word) | Q(name__iexact=word)).exists()]
+    return traces.Terms.of(customer, *own)
 
 
 def left(terms: traces.Terms) -> list[traces.Trace]:
@@ -95,12 +111,15 @@ def _export(customer: User) -> Iterator[tuple[str, Row]]:
 
 def _erase(erasure: Erasure) -> Counts:
     customer, terms = erasure.customer, erasure.terms
-    answers = [answer for answer in StoredAnswer.objects.all().iterator() if _names(answer, terms)]
-    for answer in answers:
+    about = _answers_about(customer)
+    StoredAnswer.objects.filter(pk__in=[answer.pk for answer in about]).update(**idempotency.ERASED)
+    others = [answer for answer in StoredAnswer.objects.exclude(status=idempotency.GONE).iterator() if _names(answer, terms)]
+    for answer in others:
         answer.body, answer.address = terms.scrub(answer.body), terms.scrub(answer.address)
         answer.fields, answer.headers = terms.scrub(answer.fields), terms.scrub(answer.headers)
         answer.save(update_fields=["body", "address", "fields", "headers"])
-    AccessAttempt.objects.filter(username=customer.username).delete()
+    for word in terms.words:
+        AccessAttempt.objects.filter(username__iexact=word).delete()
     theirs = LogEntry.objects.filter(content_type=ContentType.objects.get_for_model(User), object_id=str(customer.pk))
     theirs.update(object_repr=customer.public_id, change_message="")
     customer.username = f"erased-{customer.public_id}"
@@ -108,11 +127,33 @@ def _erase(erasure: Erasure) -> Counts:
     customer.is_active, customer.provider_id = False, None
     customer.set_unusable_password()
     customer.save()
-    return {"people": 1, "stored answers of the API": len(answers)}
+    return {"people": 1, "stored answers of the API": len(about) + len(others)}
 
 
 def _names(answer: StoredAnswer, terms: traces.Terms) -> bool:
     return any(terms.pattern.search(str(getattr(answer, name))) for name in ("body", "address", "fields", "headers"))
 
 
-register(Part(_export, _erase))
+def _answers_about(customer: User) -> list[StoredAnswer]:
+    """What programs were answered about the person or their things: it may hold an address, a message, anything."""
+    marks = [re.escape(customer.public_id), rf'"(?:username|customer)":\s*{re.escape(json.dumps(customer.username, ensure_ascii=False))}']
+    marks += [mark for part in _parts for mark in part.marks(customer)]
+    pattern = re.compile("|".join(marks))
+    rows = StoredAnswer.objects.exclude(status=idempotency.GONE).iterator()
+    return [row for row in rows if pattern.search(row.body) or pattern.search(row.address) or pattern.search(json.dumps(row.headers))]
+
+
+def _former(customer: User) -> Iterator[str]:
+    """As programs told of the person earlier."""
+    for answer in _answers_about(customer):
+        with contextlib.suppress(ValueError):
+            told = json.loads(answer.body)
+            if isinstance(told, dict) and told.get("username") == customer.username:
+                yield from (str(told.get(name) or "") for name in ("email", "phone", "name"))
+
+
+def _marks(customer: User) -> Iterator[str]:
+    yield rf"/customers/{re.escape(quote(customer.username))}(?=[/? ]|$)"
+
+
+register(Part(_export, _erase, former=_former, marks=_marks))

@@ -17,6 +17,7 @@ from django.db.models.functions import Cast
 from accounts.models import User
 
 GONE = "…"
+PHONE = re.compile(r"\+?[\d\s()./-]+")
 # Shorter ones stand in too many words to say anything.
 SHORTEST_ASCII, SHORTEST, SHORTEST_NUMBER = 3, 2, 6
 
@@ -34,17 +35,22 @@ class Trace:
 
 @dataclass(frozen=True)
 class Terms:
-    """What a person is known by: user name, names, mail address, and the phone number as it is written and as digits."""
+    """What a person is or was known by: user name, names, mail addresses, and phone numbers as they are written and as digits."""
 
     words: tuple[str, ...]
 
     @classmethod
-    def of(cls, user: User) -> "Terms":
-        """Everything of theirs that is long enough to be looked for."""
-        digits = re.sub(r"\D", "", user.phone)
-        known = [user.username, user.name, user.get_full_name(), user.email, user.phone]
+    def of(cls, user: User, *former: str) -> "Terms":
+        """Everything of theirs that is long enough to be looked for; `former`: what they were known by earlier."""
+        known = [user.username, user.name, user.get_full_name(), user.email, user.phone, *former]
         words = {word.strip() for word in known if len(word.strip()) >= (SHORTEST_ASCII if word.isascii() else SHORTEST)}
-        return cls(tuple(sorted(words | ({digits} if len(digits) >= SHORTEST_NUMBER else set()), key=len, reverse=True)))
+        digits = {re.sub(r"\D", "", word) for word in known if PHONE.fullmatch(word)}
+        return cls(tuple(sorted(words | {number for number in digits if len(number) >= SHORTEST_NUMBER}, key=len, reverse=True)))
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """The mail addresses among them."""
+        return tuple(word for word in self.words if "@" in word)
 
     @property
     def pattern(self) -> re.Pattern[str]:

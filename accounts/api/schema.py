@@ -18,7 +18,7 @@ IDEMPOTENCY_KEY = OpenApiParameter(
 )
 DRY_RUN = OpenApiParameter("dry_run", bool, description="`1`: answered as it would be, and nothing is stored.")
 ALWAYS = (400, 401, 403, 404, 406, 429, 503)
-WHEN_WRITING = (409, 413, 415, 422)
+WHEN_WRITING = (409, 410, 413, 415, 422)
 
 
 class ErrorShape(serializers.Serializer[Any]):

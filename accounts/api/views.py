@@ -31,6 +31,13 @@ class KeyReused(APIException):
     default_code = "idempotency_key_reused"
 
 
+class Erased(APIException):
+    """410: the Idempotency-Key stands for what was erased since."""
+
+    status_code = status.HTTP_410_GONE
+    default_code = "erased"
+
+
 class Api(APIView):
     """A view of the API. `scopes`: what a key needs to read here, and to write.
 
@@ -73,6 +80,8 @@ class Api(APIView):
             answer, is_replay = idempotency.once(asked, lambda: _kept(act(request, *args, **kwargs)))
         except idempotency.ReusedError as reused:
             raise _reused(reused.fields) from None
+        except idempotency.ErasedError:
+            raise Erased(_("What was done under this Idempotency-Key was about somebody whose data were erased since.")) from None
         response = HttpResponse(answer.body.encode(), status=answer.status, headers=answer.headers)
         if not answer.body:
             del response["Content-Type"]

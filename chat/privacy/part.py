@@ -9,7 +9,7 @@ from accounts import privacy
 from accounts.models import User
 from accounts.privacy import Counts, Erasure, Row
 from accounts.takeaway import moment
-from accounts.traces import GONE, Trace
+from accounts.traces import GONE, Terms, Trace
 from chat import links
 from chat.entry.models import LinkRequest, LinkUse, MailedAnswer, MailedCode, MailedLink
 from chat.models import Conversation, Event, MirroredEvent, WebhookReceipt
@@ -40,6 +40,10 @@ def _export(customer: User) -> Iterator[tuple[str, Row]]:
         yield ("message" if event.type == "message" else "event"), told
     for use in LinkUse.objects.filter(link__conversation=conversation).select_related("link").order_by("pk"):
         yield "link", {"at": moment(use.at), "act": use.act, "order": use.link.subject, "device": use.device_id}
+    for link in MailedLink.objects.filter(link__conversation=conversation).order_by("pk"):
+        yield "mailed link", {"at": moment(link.finished_at or link.created_at), "state": link.state}
+    for code in MailedCode.objects.filter(device__conversation=conversation).order_by("pk"):
+        yield "mailed code", {"at": moment(code.created_at), "used_at": moment(code.used_at), "device": code.device_id}
     for row in conversation.mailed_answers.filter(state=State.DONE).order_by("pk"):
         yield "mailed answer", {"at": moment(row.finished_at), "up_to": row.sequence}
     for call in conversation.calls.order_by("pk"):
@@ -56,7 +60,7 @@ def _erase(erasure: Erasure) -> Counts:
         return {}
     ended = cancel(MirroredEvent.objects.filter(conversation=conversation)) + cancel(Notice.objects.filter(conversation=conversation))
     ended += cancel(PhoneCall.objects.filter(conversation=conversation))
-    ended += _shut_the_door(conversation)
+    ended += _shut_the_door(conversation, erasure.terms)
     ended += _forget_at_vonage(conversation)
     _forget_numbers(erasure, conversation)
     events = list(conversation.events.select_related("from_member"))
@@ -70,10 +74,12 @@ def _erase(erasure: Erasure) -> Counts:
     return {"events": len(events), "waiting work cancelled": ended}
 
 
-def _shut_the_door(conversation: Conversation) -> int:
+def _shut_the_door(conversation: Conversation, terms: Terms) -> int:
     """Nobody comes in by an old link, and no mail that helps in leaves any more."""
     links.revoke_all(conversation)
-    asked = LinkRequest.objects.filter(address__iexact=conversation.customer.email).exclude(address="")
+    asked = LinkRequest.objects.none()
+    for address in terms.addresses:
+        asked |= LinkRequest.objects.filter(address__iexact=address)
     ended = cancel(MailedLink.objects.filter(link__conversation=conversation)) + cancel(asked)
     asked.update(address="")
     ended += cancel(MailedAnswer.objects.filter(conversation=conversation))
@@ -112,4 +118,9 @@ def _needed() -> set[Trace]:
     return {Trace("chat.Deletion.identifier", str(row.pk)) for row in Deletion.objects.filter(state__in=[State.WAITING, State.FAILED])}
 
 
-privacy.register(privacy.Part(_export, _erase, _needed))
+def _marks(customer: User) -> Iterator[str]:
+    """By the id of their conversation."""
+    yield from Conversation.objects.filter(customer=customer).values_list("public_id", flat=True)
+
+
+privacy.register(privacy.Part(_export, _erase, _needed, marks=_marks))

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.contrib.auth.models import Permission
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.core.management import CommandError, call_command
+from django.core.serializers import serialize
 from django.db.models import F, Sum
 from django.test import Client
 from pytest_django import Settings
@@ -24,7 +26,7 @@ from chat.entry import devices
 from chat.models import Conversation, Event, MirroredEvent
 from chat.outbox import State
 from chat.privacy.models import Deletion, Thing
-from orders.models import Order, OrderConfirmation, OrderLine, StoredMail
+from orders.models import MailEvent, Order, OrderConfirmation, OrderLine, StoredMail
 from ordersupport import settings as project
 from tests.chat.vonage_side import vonage_side
 from tests.orders.brevo_side import sendinblue
@@ -323,6 +325,99 @@ def test_erasing_twice_does_no_harm(known: User) -> None:
     privacy.erase(known, by=None)
     _terms, done = privacy.erase(known, by=None)
     assert done["people"] == 1
+
+
+# --- What was known earlier, and what programs were answered -----------------------------------------------------------
+
+EARLIER, EARLIER_PHONE = "o.maiden@example.net", "+46 70 111 22 33"
+STREET, FRIEND, SECRET = "Verborgene Gasse 77", "Gift Recipientson", "the key is under the mat"
+
+
+def ask(key: str, url: str, content: dict[str, Any], *, once: str, method: str = "post") -> Answer:
+    """A shop's write under an Idempotency-Key."""
+    shop = Client(headers={"Authorization": f"Token {key}", "Idempotency-Key": once})
+    return getattr(shop, method)(url, content, content_type="application/json")
+
+
+def enter_order(key: str) -> Answer:
+    """An order of hers with a friend's address, once however often it is sent."""
+    line = {"name": "Mug", "quantity": 1, "unit_price": "4.99"}
+    address = {"name": FRIEND, "street": STREET, "postal_code": "98765", "city": "Lübeck", "country": "DE"}
+    order = {"customer": "ottilie", "currency": "EUR", "lines": [line], "shipping_address": address, "data": {"note": SECRET}}
+    return ask(key, "/api/orders/", order, once="order")
+
+
+@pytest.fixture
+def moved(ottilie: User, agent: User, api_key: str) -> User:
+    """Ottilie, entered by a program under an earlier address and number, told of an order there, and changed by the program since."""
+    User.objects.filter(pk=ottilie.pk).update(email=EARLIER, phone=EARLIER_PHONE)
+    ask(api_key, "/api/customers/ottilie/", {"email": EARLIER, "phone": EARLIER_PHONE}, once="earlier", method="patch")
+    assert enter_order(api_key).status_code == 201
+    drain()
+    conversation = conversations.open_for(ottilie)
+    said = {"type": "message", "body": {"message_type": "text", "text": f"We ship to {STREET}"}}
+    assert ask(api_key, f"/api/conversations/{conversation.public_id}/events/", said, once="message").status_code == 201
+    row = OrderConfirmation.objects.get()
+    bounced = {"message_id": "<1@x>", "type": "hard_bounce", "occurred_at": row.created_at}
+    MailEvent.objects.create(confirmation=row, recipient=EARLIER, reason=f"{EARLIER} is full", **bounced)
+    MailEvent.objects.create(recipient=EARLIER.upper(), **bounced | {"message_id": "<2@x>"})
+    ask(api_key, "/api/customers/ottilie/", {"email": EMAIL, "phone": PHONE}, once="later", method="patch")
+    Client().post("/login/", {"username": EARLIER.title(), "password": "wrong"})
+    drain()
+    return User.objects.get(pk=ottilie.pk)
+
+
+def everything() -> str:
+    """Every row of every table, as text."""
+    return serialize("json", [row for model in apps.get_models() for row in model._base_manager.all()], ensure_ascii=False)
+
+
+@pytest.mark.parametrize("word", [EARLIER, EARLIER_PHONE, "46701112233", EMAIL, NAME, STREET, FRIEND, SECRET, "98765"])
+def test_what_was_known_earlier_or_answered_to_a_program_is_erased_too(moved: User, word: str) -> None:
+    assert word == "46701112233" or word in everything()
+    privacy.erase(moved, by=None)
+    assert word.lower() not in everything().lower()
+
+
+def test_the_search_looks_for_earlier_addresses_and_numbers(moved: User) -> None:
+    assert {EARLIER, EARLIER_PHONE, "46701112233", EMAIL} <= set(privacy.terms_of(moved).words)
+
+
+def test_what_is_another_persons_address_by_now_is_left_alone(moved: User, bob: User) -> None:
+    User.objects.filter(pk=bob.pk).update(email=EARLIER)
+    privacy.erase(moved, by=None)
+    assert User.objects.get(pk=bob.pk).email == EARLIER
+
+
+def test_a_late_repeat_does_not_make_the_person_or_the_order_again(moved: User, api_key: str) -> None:
+    privacy.erase(moved, by=None)
+    answer = enter_order(api_key)
+    assert (answer.status_code, answer.json()["code"], Order.objects.count()) == (410, "erased", 1)
+
+
+def test_sendinblue_is_asked_to_forget_the_earlier_address_as_well(moved: User, settings: Settings) -> None:
+    settings.SENDINBLUE_API_KEY = "a key"
+    privacy.erase(moved, by=None)
+    assert set(Deletion.objects.values_list("identifier", flat=True)) == {EMAIL, EARLIER}
+
+
+def test_the_address_to_which_every_mail_is_turned_is_nobodys(ottilie: User, place: Place, settings: Settings) -> None:
+    settings.SENDINBLUE_TO_EMAIL = "everything@example.com"
+    place(ottilie)
+    drain()
+    row = OrderConfirmation.objects.get()
+    MailEvent.objects.create(confirmation=row, recipient="everything@example.com", type="delivered", occurred_at=row.created_at)
+    assert "everything@example.com" not in privacy.terms_of(ottilie).words
+
+
+def test_outside_the_demo_the_guides_routes_name_nobody_in_the_log(api_key: str, caplog: pytest.LogCaptureFixture) -> None:
+    for url, content in (
+        ("/user", {"username": "ottilie", "email": EMAIL}),
+        ("/user", {"username": "ottilie"}),
+        ("/order", {"username": "ottilie"}),
+    ):
+        ask(api_key, url, content, once=f"{url}{len(content)}")
+    assert ("Creating order" in caplog.text, "ottilie" in caplog.text) == (True, False)
 
 
 # --- At the providers --------------------------------------------------------------------------------------------------
