@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from django_otp.plugins.otp_static.admin import StaticDevice
 from django_otp.plugins.otp_totp.admin import TOTPDevice
 
-from accounts import second_factor
+from accounts import addresses, second_factor
 from accounts.admin_privacy import PrivacyActions
 from accounts.models import AuditEntry, User
 
@@ -48,6 +48,12 @@ class PersonAdmin(PrivacyActions):
             "%d person sets up a new second factor at the next log-in.", "%d people set up a new one at the next log-in.", gone
         )
         self.message_user(request, words % gone)
+
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        """Another mail address is told to the one before."""
+        super().save_model(request, obj, form, change)
+        if change and "email" in form.changed_data:
+            addresses.changed(obj, before=form.initial["email"], by=request.user if isinstance(request.user, User) else None)
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         """Nothing about second factors where nobody has one."""

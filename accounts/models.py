@@ -215,8 +215,13 @@ class AuditEntry(models.Model):
         LINK_ROTATED = "link_rotated", _("link replaced")
         LINK_REVOKED = "link_revoked", _("link revoked")
         VIEWED_AS_CUSTOMER = "viewed_as_customer", _("page seen as the customer sees it")
+        LINK_MAILED = "link_mailed", _("link mailed")
+        ADDRESS_CHANGED = "address_changed", _("mail address changed")
         KEY_MADE = "key_made", _("API key made")
+        KEY_CHANGED = "key_changed", _("API key changed")
         KEY_REVOKED = "key_revoked", _("API key revoked")
+        KEY_DELETED = "key_deleted", _("API key deleted")
+        WEBHOOK_SECRET_REPLACED = "webhook_secret_replaced", _("webhook's secret replaced")
         TWO_FACTOR_SET_UP = "two_factor_set_up", _("second factor set up")
         TWO_FACTOR_RESET = "two_factor_reset", _("second factor removed")
 
