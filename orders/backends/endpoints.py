@@ -8,6 +8,7 @@ deadline for the whole exchange, or when the process stops.
 """
 
 import ipaddress
+import re
 import socket
 import ssl
 import threading
@@ -28,8 +29,21 @@ from chat.sentences import said
 CONNECT_SECONDS = 5.0
 # From the first word to the last, well below OUTBOX_LEASE_SECONDS.
 EXCHANGE_SECONDS = 15.0
-# Addresses in which an IPv4 address hides: translators and tunnels.
-TUNNELS = [ipaddress.ip_network(network) for network in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32")]
+# What is no public receiver's address, whatever table this version of Python brings: the registries of special-purpose addresses
+# (https://www.iana.org/assignments/iana-ipv4-special-registry, …-ipv6-…), multicast, and translators and tunnels, in which an IPv4
+# address hides.
+NOT_PUBLIC = [
+    ipaddress.ip_network(network)
+    for network in (
+        *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24", "192.0.2.0/24"),
+        *("192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4"),
+        *("::/96", "::ffff:0:0:0/96", "64:ff9b::/96", "64:ff9b:1::/48", "100::/64", "2001::/23", "2001:db8::/32", "2002::/16"),
+        *("3fff::/20", "5f00::/16", "fc00::/7", "fe80::/10", "fec0::/10", "ff00::/8"),
+    )
+]
+# What ends like this is read as an IPv4 address by browsers and resolvers: 2130706433, 0x7f.1, 127.1.
+NUMBER = re.compile(r"(\d+|0x[0-9a-f]*)")
+INSIDE_NAMES = (".localhost", ".local", ".internal", ".localdomain")
 DEFAULT_PORTS = {"https": 443, "http": 80}
 
 
@@ -45,8 +59,7 @@ def refusal(url: str) -> str:
         return ""
     if parts.scheme != "https":
         return "The address must begin with https://."
-    is_inside = host == "localhost" or host.endswith((".localhost", ".local", ".internal")) or not _may_be_public(host)
-    return "The address is inside a private network. Only public addresses are told." if is_inside else ""
+    return "" if _may_be_public(host) else "The address is inside a private network. Only public addresses are told."
 
 
 def post(url: str, body: bytes, headers: dict[str, str], *, name: str) -> int:
@@ -160,12 +173,14 @@ def _may_be_public(host: str) -> bool:
     try:
         address = ipaddress.ip_address(host.strip("[]"))
     except ValueError:
-        return True
-    mapped = getattr(address, "ipv4_mapped", None)
-    if mapped:
-        address = mapped
-    in_tunnel = any(address in network for network in TUNNELS if network.version == address.version)
-    return address.is_global and not (address.is_multicast or address.is_reserved or in_tunnel)
+        return _may_be_a_public_name(host.removesuffix("."))
+    address = getattr(address, "ipv4_mapped", None) or address
+    return not any(address in network for network in NOT_PUBLIC if network.version == address.version)
+
+
+def _may_be_a_public_name(name: str) -> bool:
+    """Whether it has a domain, is none of a private network's, and is no number that means an address."""
+    return "." in name and not name.endswith(INSIDE_NAMES) and not NUMBER.fullmatch(name.rpartition(".")[2])
 
 
 def _secured(plain: socket.socket, name: str | None) -> socket.socket:
