@@ -125,6 +125,12 @@ def test_staff_change_no_group(desk: Client, agent: User) -> None:
     assert (answers, agents.permissions.count(), Group.objects.filter(name="Kings").exists()) == ([403] * 3, 1, False)
 
 
+@pytest.mark.parametrize("name", [".", ".."])
+def test_a_name_that_is_a_step_in_an_address_is_refused(desk: Client, alice: User, name: str) -> None:
+    page = desk.post(f"{USER}{alice.pk}/change/", form_of(alice, username=name)).content.decode()
+    assert ("t be “.” or “..”" in page, fresh(alice).username) == (True, "alice")
+
+
 # --- Keys --------------------------------------------------------------------------------------------------------------
 
 
