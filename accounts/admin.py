@@ -3,20 +3,43 @@
 from typing import Any
 
 from django.conf import settings
-from django.contrib import admin
-from django.db.models import QuerySet
+from django.contrib import admin, messages
+from django.contrib.auth.admin import GroupAdmin
+from django.contrib.auth.models import Group
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from django_otp.plugins.otp_static.admin import StaticDevice
 from django_otp.plugins.otp_totp.admin import TOTPDevice
 
-from accounts import second_factor
+from accounts import addresses, rights, second_factor
 from accounts.admin_privacy import PrivacyActions
 from accounts.models import AuditEntry, User
 
 # The packages' own pages show the secrets.
 admin.site.unregister([StaticDevice, TOTPDevice])
+admin.site.unregister(Group)
+
+# Who may write these could make themselves a superuser.
+ROLES = ("is_staff", "is_superuser", "groups", "user_permissions")
+
+
+@admin.register(Group)
+class RoleAdmin(GroupAdmin):
+    """What a group may, superusers say: whoever is in one could give themselves more."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Superusers only."""
+        return bool(request.user.is_superuser)
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Superusers only."""
+        return bool(request.user.is_superuser)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Superusers only."""
+        return bool(request.user.is_superuser)
 
 
 @admin.register(User)
@@ -43,11 +66,33 @@ class PersonAdmin(PrivacyActions):
     def reset_second_factor(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
         """Their next log-in sets up a new app."""
         by = request.user if isinstance(request.user, User) else None
-        gone = sum(second_factor.reset(person, by=by) for person in queryset)
+        people = [person for person in queryset if rights.may_change(request.user, person)]
+        if len(people) < len(queryset):
+            refused = gettext("Only superusers do this for staff, and for people who have more permissions than you.")
+            self.message_user(request, refused, messages.WARNING)
+        gone = sum(second_factor.reset(person, by=by) for person in people)
         words = ngettext(
             "%d person sets up a new second factor at the next log-in.", "%d people set up a new one at the next log-in.", gone
         )
         self.message_user(request, words % gone)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
+        """Roles are given by superusers."""
+        return self.readonly_fields if request.user.is_superuser else (*self.readonly_fields, *ROLES)
+
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """Their data and their password: not of staff, nor of people with more permissions than one's own."""
+        return super().has_change_permission(request, obj) and (obj is None or rights.may_change(request.user, obj))
+
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """As for changing."""
+        return super().has_delete_permission(request, obj) and (obj is None or rights.may_change(request.user, obj))
+
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        """Another mail address is told to the one before."""
+        super().save_model(request, obj, form, change)
+        if change and "email" in form.changed_data:
+            addresses.changed(obj, before=form.initial["email"], by=request.user if isinstance(request.user, User) else None)
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         """Nothing about second factors where nobody has one."""

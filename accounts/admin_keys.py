@@ -1,10 +1,11 @@
 """API keys in the admin: made, looked at, replaced and ended. A key itself is shown once."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import rest_framework_api_key.admin  # noqa: F401 - registers the package's own model, which is unregistered below
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.auth.models import AnonymousUser
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
@@ -12,7 +13,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from rest_framework_api_key.models import APIKey as PackagedApiKey
 
-from accounts import audit, keys
+from accounts import audit, keys, rights
 from accounts.models import ApiKey, AuditEntry, Scope, User
 
 # The package registers a key model of its own; ours belongs to a client.
@@ -25,6 +26,15 @@ class KeyForm(forms.ModelForm[ApiKey]):
     scopes = forms.MultipleChoiceField(
         label=_("May"), choices=Scope.choices, widget=forms.CheckboxSelectMultiple, initial=[Scope.ORDERS_READ, Scope.ORDERS_WRITE]
     )
+    maker: ClassVar[User | AnonymousUser]
+
+    def clean_user(self) -> User:
+        """Whoever holds a key may what its client may."""
+        client: User = self.cleaned_data["user"]
+        if not rights.has_all_rights_of(self.maker, client):
+            words = _("This client has more permissions than you. Ask a superuser to make its key.")
+            raise forms.ValidationError(words, code="beyond_your_rights")
+        return client
 
 
 @admin.register(ApiKey)
@@ -50,6 +60,16 @@ class ApiKeyAdmin(admin.ModelAdmin[ApiKey]):
         """Of a key that is not there yet nothing can be told."""
         return self.fields if obj else ("user", "name", "scopes", "expiry_date")
 
+    def get_form(self, request: HttpRequest, obj: ApiKey | None = None, change: bool = False, **kwargs: Any) -> Any:
+        """Django makes a class for each request, so this one's maker is its own."""
+        form: Any = super().get_form(request, obj, change, **kwargs)
+        form.maker = request.user
+        return form
+
+    def has_change_permission(self, request: HttpRequest, obj: ApiKey | None = None) -> bool:
+        """Not of a client with more permissions; revoking, in the list, is for everybody who may change keys."""
+        return super().has_change_permission(request, obj) and (obj is None or rights.has_all_rights_of(request.user, obj.user))
+
     def get_readonly_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> tuple[str, ...]:
         """A key never changes hands: whose it was would no longer be told by what it did. One that was revoked stays so."""
         fixed = ("prefix", "last_used_at", *(["user"] if obj else []))
@@ -66,11 +86,28 @@ class ApiKeyAdmin(admin.ModelAdmin[ApiKey]):
             self._show(request, obj, key)
         if not change or was_revoked:
             self._record(request, AuditEntry.Action.KEY_REVOKED if change else AuditEntry.Action.KEY_MADE, obj)
+        elif form.changed_data:
+            self._record(request, AuditEntry.Action.KEY_CHANGED, obj, fields=", ".join(form.changed_data))
+
+    def delete_model(self, request: HttpRequest, obj: ApiKey) -> None:
+        """A key that is gone is still in the audit log."""
+        self._record(request, AuditEntry.Action.KEY_DELETED, obj)
+        super().delete_model(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
+        """Those chosen in the list."""
+        for key in queryset:
+            self._record(request, AuditEntry.Action.KEY_DELETED, key)
+        super().delete_queryset(request, queryset)
 
     @admin.action(description=_("Replace (the old key works for 24 more hours)"), permissions=["change"])
     def rotate(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
         """A new key for the same client, and a day to bring it where it is used."""
         for old in queryset:
+            if not self.has_change_permission(request, old):
+                words = gettext("The client of key %s has more permissions than you. Ask a superuser to replace it.")
+                self.message_user(request, words % old.prefix, messages.WARNING)
+                continue
             try:
                 new, key = keys.rotate(old)
             except keys.EndedError:
@@ -97,6 +134,6 @@ class ApiKeyAdmin(admin.ModelAdmin[ApiKey]):
         )
         self.message_user(request, words, messages.WARNING)
 
-    def _record(self, request: HttpRequest, action: str, key: ApiKey) -> None:
+    def _record(self, request: HttpRequest, action: str, key: ApiKey, **details: str) -> None:
         # By its prefix: the primary key holds the hash.
-        audit.record(request.user if isinstance(request.user, User) else None, action, f"accounts.apikey {key.prefix}")
+        audit.record(request.user if isinstance(request.user, User) else None, action, f"accounts.apikey {key.prefix}", **details)

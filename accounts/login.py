@@ -4,25 +4,30 @@ import logging
 import time
 from typing import Any
 
+from axes.models import AccessAttempt
 from django.conf import settings
 from django.contrib import auth
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView
+from django.db.models import Sum
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
-from accounts import second_factor
+from accounts import callers, second_factor
 from accounts.models import User
 
 logger = logging.getLogger(__name__)
 
 HALF = "half_logged_in"
 HALF_SECONDS = 600
+# Wrong passwords in a quarter of an hour. Behind one address may be a whole office.
+MOST_OF_AN_ADDRESS = 100
 
 
 class LogIn(LoginView):
@@ -30,6 +35,12 @@ class LogIn(LoginView):
 
     template_name = "accounts/login.html"
     redirect_authenticated_user = True
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Not for an address from which many names were tried."""
+        if _has_tried_many(request):
+            return locked_out(request, None, None)
+        return super().post(request, *args, **kwargs)
 
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
         """The password is right."""
@@ -79,6 +90,12 @@ def locked_out(request: HttpRequest, response: HttpResponse | None, credentials:
     page = render(request, "accounts/login.html", {"locked_out": waits % {"minutes": minutes}}, status=429)
     page["Retry-After"] = str(60 * minutes)
     return page
+
+
+def _has_tried_many(request: HttpRequest) -> bool:
+    """Whether one address gave so many wrong passwords of late, for whichever names. (Of one name, django-axes counts them.)"""
+    lately = AccessAttempt.objects.filter(attempt_time__gt=timezone.now() - settings.AXES_COOLOFF_TIME, ip_address=callers.address(request))
+    return (lately.aggregate(wrong=Sum("failures_since_start"))["wrong"] or 0) >= MOST_OF_AN_ADDRESS
 
 
 def _half_logged_in(half: dict[str, Any]) -> User | None:

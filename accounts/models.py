@@ -45,6 +45,12 @@ def check_one_line(text: str) -> None:
         raise ValidationError(_("Write it in one line, without control characters."), code="not_one_line")
 
 
+def check_is_no_step(name: str) -> None:
+    """Raise ValidationError for "." and "..": in an address a browser takes them for a step, so such a person's page has none."""
+    if name in {".", ".."}:
+        raise ValidationError(_("A username can't be “.” or “..”."), code="only_dots")
+
+
 class User(AbstractUser):
     """A person: customer, agent or staff. The role is a permission, never a name.
 
@@ -84,6 +90,14 @@ class User(AbstractUser):
         constraints = [
             models.UniqueConstraint(fields=["provider_id"], condition=~models.Q(provider_id=None), name="one_person_per_provider_id")
         ]
+
+    def clean(self) -> None:
+        """For the forms."""
+        super().clean()
+        try:
+            check_is_no_step(self.username)
+        except ValidationError as refused:
+            raise ValidationError({"username": refused}) from None
 
     def __str__(self) -> str:
         return f"{self.display_name} ({self.username})" if self.name else self.username
@@ -215,8 +229,13 @@ class AuditEntry(models.Model):
         LINK_ROTATED = "link_rotated", _("link replaced")
         LINK_REVOKED = "link_revoked", _("link revoked")
         VIEWED_AS_CUSTOMER = "viewed_as_customer", _("page seen as the customer sees it")
+        LINK_MAILED = "link_mailed", _("link mailed")
+        ADDRESS_CHANGED = "address_changed", _("mail address changed")
         KEY_MADE = "key_made", _("API key made")
+        KEY_CHANGED = "key_changed", _("API key changed")
         KEY_REVOKED = "key_revoked", _("API key revoked")
+        KEY_DELETED = "key_deleted", _("API key deleted")
+        WEBHOOK_SECRET_REPLACED = "webhook_secret_replaced", _("webhook's secret replaced")
         TWO_FACTOR_SET_UP = "two_factor_set_up", _("second factor set up")
         TWO_FACTOR_RESET = "two_factor_reset", _("second factor removed")
 

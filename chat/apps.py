@@ -15,7 +15,7 @@ class ChatConfig(AppConfig):
         # Settings and models are ready only now.
         from chat import admin_mirror, checks, incoming, mirror  # noqa: F401, PLC0415
         from chat.entry import admin as entry_admin  # noqa: F401, PLC0415
-        from chat.entry import answers, mails  # noqa: F401, PLC0415
+        from chat.entry import answers, changed_address, mails  # noqa: F401, PLC0415
         from chat.phones import admin, calls, news, notices  # noqa: F401, PLC0415
         from chat.phones import checks as phone_checks  # noqa: F401, PLC0415
         from chat.privacy import admin as privacy_admin  # noqa: F401, PLC0415

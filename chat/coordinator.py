@@ -25,7 +25,7 @@ from django.db import connection
 from django_guid import set_guid
 
 from accounts import idempotency
-from chat import alive, chores, outbox, recovery, tasks, wakes
+from chat import alive, chores, outbox, recovery, stops, tasks, wakes
 from chat.models import WorkerBeat
 from chat.outbox import Call, OutboxRow
 from chat.tasks import Step, Task
@@ -83,11 +83,13 @@ class Coordinator:
         self._pool = ThreadPoolExecutor(self.slots, thread_name_prefix="outside")
 
     def run(self) -> None:
-        """Work until `stop`; then begin nothing new, wait for what is under way, and return."""
+        """Work until `stop`; then begin nothing new, wait for what is under way (or break it off where it may be), and return."""
         sign = alive.Sign()
         wakes.listen(self._done)
         while not self.stopping.is_set() or self.under_way:
             self._turn()
+            if self.stopping.is_set():
+                stops.break_off()
         wakes.ignore(self._done)
         self._pool.shutdown()
         sign.end()

@@ -24,11 +24,23 @@ LONGEST_FRAME = 100_000
 FRAMES_PER_SECOND = 50
 FRAMES_AT_ONCE = 500
 NOT_YOURS = 4403
+NOWHERE = 4404
 ENDED = 4401
 TOO_FAST = 4429
 RESTART = 1012
 # A socket lives longer than a session or a permission may; so long it may go on after their end.
 STALE_SECONDS = 10.0
+
+
+async def nowhere(scope: dict[str, Any], receive: Any, send: Any) -> None:
+    """An address that is no socket's. Accepted first, because a page never learns why a handshake was refused."""
+    await receive()
+    await send({"type": "websocket.accept"})
+    await send({"type": "websocket.close", "code": NOWHERE})
+
+
+# Those that are open in this process, to be looked after together.
+stays: set["Frames"] = set()
 
 
 class Frames(AsyncWebsocketConsumer):
@@ -66,6 +78,7 @@ class Frames(AsyncWebsocketConsumer):
         """Hear the room's hints from now on."""
         self.room, self.listener = room, listener
         hub.join(room, listener)
+        stays.add(self)
 
     def forget_the_request(self) -> None:
         """Its headers are known to everybody on the way here, and needed by nobody any more: the most of an idle socket's weight."""
@@ -96,6 +109,7 @@ class Frames(AsyncWebsocketConsumer):
         if self.listener:
             hub.leave(self.room, self.listener)
             self.listener = None
+            stays.discard(self)
 
     async def end(self, code: int) -> None:
         """Close with that code, and hear nothing more."""

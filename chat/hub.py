@@ -11,6 +11,8 @@ from contextlib import suppress
 from contextvars import Context, copy_context
 
 Listener = Callable[["Hint"], None]
+# Where a listener is called.
+Place = tuple[asyncio.AbstractEventLoop, Context]
 INBOX = "inbox"
 
 
@@ -27,7 +29,7 @@ class Hub:
     """Listeners by room. `publish` is safe from any thread; listeners run on their own event loop."""
 
     def __init__(self) -> None:
-        self._rooms: dict[str, dict[Listener, tuple[asyncio.AbstractEventLoop, Context]]] = defaultdict(dict)
+        self._rooms: dict[str, dict[Listener, Place]] = defaultdict(dict)
         self._lock = threading.Lock()
         self.relay: Callable[[str, Hint], None] | None = None
 
@@ -53,11 +55,15 @@ class Hub:
         """Hand `hint` to everybody in the room of this process."""
         with self._lock:
             listeners = list(self._rooms[room].items()) if room in self._rooms else []
-        for listener, (loop, context) in listeners:
-            # A loop that ends in this very moment takes nothing more; what was written is committed all the same.
-            with suppress(RuntimeError):
-                # In the listener's own context: the publisher's belongs to a thread that asgiref would wait for, and never get.
-                loop.call_soon_threadsafe(listener, hint, context=context)
+        for listener, place in listeners:
+            _hand(listener, place, hint)
+
+    def tell(self, room: str, listener: Listener, hint: Hint) -> None:
+        """Hand `hint` to this one, if it is still in the room."""
+        with self._lock:
+            place = self._rooms[room].get(listener) if room in self._rooms else None
+        if place:
+            _hand(listener, place, hint)
 
     def rooms(self) -> list[str]:
         """The rooms that somebody of this process listens to."""
@@ -67,6 +73,14 @@ class Hub:
     def __len__(self) -> int:
         with self._lock:
             return sum(map(len, self._rooms.values()))
+
+
+def _hand(listener: Listener, place: Place, hint: Hint) -> None:
+    loop, context = place
+    # A loop that ends in this very moment takes nothing more; what was written is committed all the same.
+    with suppress(RuntimeError):
+        # In the listener's own context: the publisher's belongs to a thread that asgiref would wait for, and never get.
+        loop.call_soon_threadsafe(listener, hint, context=context)
 
 
 hub = Hub()

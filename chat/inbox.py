@@ -30,10 +30,17 @@ class InboxConsumer(Frames):
         await self.tell("live", answered_at=shapes.timestamp(answered) if answered else None)
 
     def _hear(self, hint: Hint) -> None:
+        if hint["kind"] == "access":
+            self.begin(self._look())
+            return
         self._changed.add(str(hint["conversation"]))
         if not self._is_telling:
             self._is_telling = True
             self.begin(self._tell_rows())
+
+    async def _look(self) -> None:
+        if not await self._may_enter():
+            await self.end_stay()
 
     async def _tell_rows(self) -> None:
         try:

@@ -41,9 +41,9 @@ def in_mails(wanted: Mapping[uuid.UUID, tuple[Conversation, int]]) -> dict[uuid.
     `wanted`: the conversation and the order's number of each mail. One look and one insert, however many there are.
     """
     stored = list(AccessLink.objects.filter(mail_key__in=list(wanted)))
-    found = {link.mail_key: link for link in stored if link.mail_key and link.digest == digest_of(key_of(link))}
+    found = {link.mail_key: link for link in stored if link.mail_key and not link.revoked_at and link.digest == digest_of(key_of(link))}
     with transaction.atomic():
-        # SECRET_KEY was changed since, so a key can't be made again. It may have left, and goes on opening.
+        # SECRET_KEY was changed since, so a key can't be made again (it may have left, and goes on opening); or the link was revoked.
         if old := [link.pk for link in stored if link.mail_key not in found]:
             AccessLink.objects.filter(pk__in=old).update(mail_key=None)
         new = {key: _made(*wanted[key], mail_key=key) for key in wanted if key not in found}

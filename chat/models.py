@@ -10,7 +10,7 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from chat.entry.models import AccessLink, Device, LinkRequest, LinkUse, MailedAnswer, MailedCode, MailedLink  # noqa: F401 - models are looked for here
+from chat.entry.models import AccessLink, AddressNotice, Device, LinkRequest, LinkUse, MailedAnswer, MailedCode, MailedLink  # noqa: F401 - models are looked for here
 from chat.outbox import WORKER, OutboxRow, State, clock
 from chat.phones.models import CallReport, Notice, PhoneCall, StoredLeg, StoredText  # noqa: F401 - models are looked for here
 from chat.privacy.models import Deletion  # noqa: F401 - and here

@@ -15,7 +15,7 @@ from functools import partial
 from django.db import transaction
 from django.utils import timezone
 
-from chat import outbox
+from chat import outbox, stops
 from chat.outbox import BackendError, Call, State, Work
 from orders import feed
 from orders.backends import endpoints
@@ -24,7 +24,7 @@ from orders.webhook_models import WebhookDelivery, WebhookEndpoint
 # An endpoint that took nothing for so long is switched off.
 PATIENCE = timedelta(hours=24)
 # What our own side says; the endpoint has not failed by it.
-NOT_THEIR_FAULT = {"circuit_open", "paced", "internal"}
+NOT_THEIR_FAULT = {"circuit_open", "paced", "internal", stops.CODE}
 
 
 @outbox.works_on(WebhookDelivery)

@@ -1,8 +1,9 @@
 """The addresses that are told of what happened, and each telling."""
 
 import uuid
+from collections import Counter
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Self
 
 from django.conf import settings
 from django.db import models, transaction
@@ -67,8 +68,10 @@ class WebhookEndpoint(models.Model):
 class WebhookDelivery(OutboxRow):
     """That one endpoint is told of one event. `public_id` is the same at every attempt, so that a receiver knows a repeat."""
 
-    # A receiver that hangs never holds more threads than this: mails go first.
+    # Receivers that hang never hold more threads than this: mails go first.
     MOST_AT_ONCE = 10
+    # And one of them holds up no other one.
+    MOST_OF_AN_ENDPOINT = 2
 
     endpoint = models.ForeignKey(WebhookEndpoint, on_delete=models.CASCADE, related_name="deliveries", verbose_name=_("webhook"))
     event = models.ForeignKey(FeedEvent, on_delete=models.CASCADE, related_name="deliveries", verbose_name=_("event"))
@@ -80,15 +83,36 @@ class WebhookDelivery(OutboxRow):
         verbose_name_plural = _("deliveries of webhooks")
         ordering = ["-pk"]
         constraints = [models.UniqueConstraint(fields=["endpoint", "event"], name="one_delivery_per_endpoint_and_event")]
+        indexes = [
+            *OutboxRow.Meta.indexes,
+            models.Index(fields=["endpoint", "next_attempt_at"], condition=models.Q(state="waiting"), name="deliveries_by_endpoint"),
+        ]
 
     def __str__(self) -> str:
         return str(self.public_id)
 
     @classmethod
+    def due(cls, now: datetime) -> "models.QuerySet[Self]":
+        """Of each endpoint the next few, as far as it has room for them."""
+        waiting = super().due(now)
+        if not waiting.exists():
+            return waiting.none()
+        under_way = Counter(cls._under_way(now).values_list("endpoint", flat=True))
+        of_endpoint = waiting.filter(endpoint=models.OuterRef("pk")).order_by("next_attempt_at", "pk").values("pk")
+        turns = [models.Subquery(of_endpoint[turn : turn + 1]) for turn in range(cls.MOST_OF_AN_ENDPOINT)]
+        found = WebhookEndpoint.objects.values_list("pk", *turns)
+        return waiting.filter(
+            pk__in=[key for endpoint, *keys in found for key in keys[: max(0, cls.MOST_OF_AN_ENDPOINT - under_way[endpoint])] if key]
+        )
+
+    @classmethod
     def room(cls, limit: int, now: datetime) -> int:
         """Never too many at once."""
-        held = cls._base_manager.filter(state=State.WAITING, lease_token__isnull=False, next_attempt_at__gt=now)
-        return min(limit, cls.MOST_AT_ONCE - held.count())
+        return min(limit, cls.MOST_AT_ONCE - cls._under_way(now).count())
+
+    @classmethod
+    def _under_way(cls, now: datetime) -> "models.QuerySet[Self]":
+        return cls._base_manager.filter(state=State.WAITING, lease_token__isnull=False, next_attempt_at__gt=now)
 
     def send_again(self) -> bool:
         """Make it due at once, whatever became of it; False where somebody works on it."""

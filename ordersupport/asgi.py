@@ -8,7 +8,6 @@ from typing import Any, cast
 
 from a2wsgi import WSGIMiddleware
 from channels.routing import ProtocolTypeRouter, URLRouter
-from channels.security.websocket import AllowedHostsOriginValidator
 
 from ordersupport.wsgi import application as pages
 
@@ -16,12 +15,13 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ordersupport.settings")
 
 from chat.routing import urlpatterns
 from ordersupport.limits import Bounded
+from ordersupport.origins import OwnPagesOnly
 
 HTTP_THREADS = 10
 
 application = ProtocolTypeRouter(
     {
         "http": Bounded(cast(Any, WSGIMiddleware(cast(Any, pages), workers=HTTP_THREADS))),
-        "websocket": AllowedHostsOriginValidator(URLRouter(urlpatterns)),
+        "websocket": OwnPagesOnly(URLRouter(urlpatterns)),
     }
 )

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from django.apps import AppConfig
 from django.conf import settings
-from django.core.checks import CheckMessage, Warning, register
+from django.core.checks import CheckMessage, Error, Warning, register
 from django.http.request import validate_host
 
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
@@ -43,6 +43,9 @@ def _of_this_machine(host: str) -> Iterator[CheckMessage]:
 def _of_the_world(host: str, *, scheme: str) -> Iterator[CheckMessage]:
     if host in LOOPBACK:
         return
+    if settings.DEMO:
+        message = f"DEMO is set although PUBLIC_URL is {settings.PUBLIC_URL}: the demo's passwords are known to everybody."
+        yield Error(message, hint="Unset DEMO, or unset PUBLIC_URL to look at the demo on this machine.", id="ordersupport.E001")
     if scheme == "http":
         message = "PUBLIC_URL is not https: links that open a chat, and what is said there, travel readable."
         yield Warning(message, hint="Put a proxy with TLS in front and write https://…", id="ordersupport.W002")

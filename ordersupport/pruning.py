@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts.models import AuditEntry
-from chat.entry.models import AccessLink, LinkRequest, MailedAnswer, MailedCode
+from chat.entry.models import AccessLink, AddressNotice, LinkRequest, MailedAnswer, MailedCode
 from chat.models import WebhookReceipt
 from chat.outbox import State
 from chat.phones.models import CallReport, Notice, StoredLeg, StoredText
@@ -39,7 +39,7 @@ def _old(now: datetime) -> list["QuerySet[Any]"]:
         found += [model.objects.filter(created_at__lt=before) for model in (StoredMail, StoredText, StoredLeg)]
         # With a link goes what came by it: its devices, codes and mail.
         found += [AccessLink.objects.filter(expires_at__lt=before)]
-        kinds = (WebhookReceipt, CallReport, Notice, Deletion, LinkRequest, MailedAnswer, MailedCode)
+        kinds = (WebhookReceipt, CallReport, Notice, Deletion, LinkRequest, AddressNotice, MailedAnswer, MailedCode)
         ended = [model.objects.exclude(state=State.WAITING) for model in kinds]
         found += [rows.filter(finished_at__lt=before) for rows in ended]
     if settings.KEEP_AUDIT_DAYS:

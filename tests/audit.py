@@ -1,10 +1,11 @@
 """Known holes in the packages that the product runs on: `python -m tests.audit PIP_AUDIT`.
 
-The answers come from the package index. Where none answers, one line says so and the build goes on: a hole that nobody can look up is no
-reason to stop, one that was found is.
+The answers come from the package index. Where none can be reached, one line says so and the build goes on: a hole that nobody can look up
+is no reason to stop, one that was found is. So is a pip-audit that fails in any other way: it would look like no hole for ever.
 """
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,8 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 SECONDS = 180
+# What pip-audit, or requests within it, says where nothing answers at the index's address.
+UNREACHABLE = re.compile(r"Could not connect|ConnectionError|ConnectTimeout|ReadTimeout|ProxyError")
 # Holes that don't concern us, by their id, each with the reason.
 NOT_OURS: dict[str, str] = {}
 
@@ -31,11 +34,22 @@ def main(pip_audit: str) -> int:
     ]
     try:
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=SECONDS, check=False)
+    except subprocess.TimeoutExpired:
+        return not_looked_up()
+    try:
         packages: list[dict[str, Any]] = json.loads(done.stdout)["dependencies"]
-    except (subprocess.TimeoutExpired, ValueError, KeyError):
-        print("pip-audit: no index answers with advisories, so the packages' known holes were not looked up")
-        return 0
+    except (ValueError, KeyError):
+        if UNREACHABLE.search(done.stderr):
+            return not_looked_up()
+        print(f"pip-audit: it failed with status {done.returncode}:\n{done.stderr.strip()}")
+        return 1
     return told(packages)
+
+
+def not_looked_up() -> int:
+    """Say so; 0."""
+    print("pip-audit: no index answers with advisories, so the packages' known holes were not looked up")
+    return 0
 
 
 def told(packages: list[dict[str, Any]]) -> int:

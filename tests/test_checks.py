@@ -1,6 +1,8 @@
 """What `manage.py check` says of the site's own address."""
 
 import pytest
+from django.core.management import call_command
+from django.core.management.base import SystemCheckError
 from pytest_django import Settings
 
 from ordersupport.checks import public_address, real_providers
@@ -19,6 +21,17 @@ def found(settings: Settings, *groups: dict[str, object]) -> list[str | None]:
 
 def test_a_machine_of_its_own_is_fine(settings: Settings) -> None:
     assert found(settings) == []
+
+
+def test_a_demo_on_this_machine_is_fine(settings: Settings) -> None:
+    assert found(settings, {"DEMO": True}) == []
+
+
+def test_a_public_demo_doesnt_start(settings: Settings) -> None:
+    for name, value in (PUBLIC | {"DEMO": True}).items():
+        setattr(settings, name, value)
+    with pytest.raises(SystemCheckError, match="passwords are known to everybody"):
+        call_command("serve", skip_checks=False)
 
 
 def test_a_public_site_is_fine(settings: Settings) -> None:
@@ -45,6 +58,7 @@ def test_stand_ins_on_this_machine_reach_it(settings: Settings, group: dict[str,
         ({"ALLOWED_HOSTS": [".example.com"]}, []),
         ({"ALLOWED_HOSTS": ["*"]}, []),
         ({"DEBUG": True}, ["ordersupport.W004"]),
+        ({"DEMO": True}, ["ordersupport.E001"]),
     ],
 )
 def test_one_wrong_setting_of_a_public_site_is_named(settings: Settings, group: dict[str, object], expected: list[str]) -> None:

@@ -1,5 +1,6 @@
 """The look into the packages' known holes: what it says, and when it stops the build."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,6 +30,23 @@ def test_an_index_that_tells_nothing_is_said_in_a_line(capsys: pytest.CaptureFix
     assert capsys.readouterr().out == "pip-audit: the index told nothing of 2 of 2 packages\n"
 
 
-def test_without_an_index_the_build_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
-    assert audit.main("false") == 0
+def pip_audit(folder: Path, *, says: str) -> str:
+    """A pip-audit that ends with status 1 and these words."""
+    script = folder / "pip-audit"
+    script.write_text(f"#!/bin/sh\necho '{says}' >&2\nexit 1\n")
+    script.chmod(0o755)
+    return str(script)
+
+
+@pytest.mark.parametrize(
+    "says",
+    ["ERROR:pip_audit._cli:Could not connect to the feed of vulnerabilities", "requests.exceptions.ConnectionError: Max retries exceeded"],
+)
+def test_without_an_index_the_build_goes_on(tmp_path: Path, says: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert audit.main(pip_audit(tmp_path, says=says)) == 0
     assert "no index answers" in capsys.readouterr().out
+
+
+def test_one_that_fails_by_itself_stops_the_build(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert audit.main(pip_audit(tmp_path, says="ModuleNotFoundError: No module named cyclonedx")) == 1
+    assert "cyclonedx" in capsys.readouterr().out

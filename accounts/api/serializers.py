@@ -10,7 +10,7 @@ from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
 from accounts.lookups import row_of
-from accounts.models import User, check_time_zone
+from accounts.models import User, check_is_no_step, check_time_zone
 
 Row = TypeVar("Row", bound=models.Model)
 
@@ -46,7 +46,7 @@ class CustomerSerializer(serializers.ModelSerializer[User]):
     """A customer. `id` is ours (USR-…); `username` is chosen by the client and never changes."""
 
     id = serializers.CharField(source="public_id", read_only=True)
-    username = UsernameField(max_length=150, validators=[UnicodeUsernameValidator()])
+    username = UsernameField(max_length=150, validators=[UnicodeUsernameValidator(), check_is_no_step])
     time_zone = serializers.CharField(max_length=64, required=False, allow_blank=True, validators=[check_time_zone])
 
     class Meta:

@@ -14,7 +14,7 @@ from accounts.models import AuditEntry, User
 from chat import links
 from chat.admin_mirror import OutboxAdmin, WorkersOwn
 from chat.entry import mails
-from chat.entry.models import AccessLink, Device, LinkRequest, LinkUse, MailedAnswer, MailedCode, MailedLink
+from chat.entry.models import AccessLink, AddressNotice, Device, LinkRequest, LinkUse, MailedAnswer, MailedCode, MailedLink
 
 
 class DeviceInline(WorkersOwn, admin.TabularInline[Device, AccessLink]):
@@ -114,6 +114,17 @@ class MailedLinkAdmin(OutboxAdmin):
     list_select_related = ("link",)
     search_fields = ("link__subject__exact", "error_code")
     search_help_text = _("Order number, or the code of an error")
+
+
+@admin.register(AddressNotice)
+class AddressNoticeAdmin(OutboxAdmin):
+    """Mails to addresses that are nobody's any more. The address is not shown, and not kept once it was told."""
+
+    exclude = ("address",)
+    list_display = ("pk", "person", "state_words", "attempts", "error_in_words", "created_at")
+    list_select_related = ("person",)
+    search_fields = ("person__public_id__exact", "error_code")
+    search_help_text = _("Id of a person, or the code of an error")
 
 
 @admin.register(MailedAnswer)

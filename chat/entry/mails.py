@@ -97,10 +97,14 @@ def hand_over(row: EntryMail, mail: Mail) -> Work:
 
 
 def built(kind: str, customer: User, facts: dict[str, Any], *, idempotency_key: uuid.UUID) -> Mail:
-    """The mail of this `kind` (`link` or `code`) in the customer's language, as text and HTML."""
+    """The mail of this `kind` (`link`, `code` or `changed_address`) in the customer's language, as text and HTML."""
     with translation.override(customer.language):
         shop = settings.SHOP_NAME
-        subjects = {"link": _("Your link to %(shop)s"), "code": _("Your code for %(shop)s")}
+        subjects = {
+            "link": _("Your link to %(shop)s"),
+            "code": _("Your code for %(shop)s"),
+            "changed_address": _("Your mail address at %(shop)s was changed"),
+        }
         params = {"name": customer.display_name, "shop": shop} | facts
         context = params | {"reply_to": settings.REPLY_TO_EMAIL, "title": subjects[kind] % {"shop": shop}}
         mail = Mail(

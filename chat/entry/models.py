@@ -178,6 +178,20 @@ class MailedAnswer(EntryMail):
         return f"{self.conversation_id}/{self.sequence}"
 
 
+class AddressNotice(EntryMail):
+    """That a mail tells a person's former address (`address`, emptied once it has) that it is theirs no more."""
+
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+", verbose_name=_("whose"))
+    address = models.EmailField(_("mail address"), blank=True, editable=False)
+
+    class Meta(EntryMail.Meta):
+        verbose_name = _("notice of a changed address")
+        verbose_name_plural = _("notices of changed addresses")
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+
 class LinkRequest(OutboxRow):
     """That somebody typed a mail address to get a new link. Known or not: the page that takes it neither looks nor tells.
 

@@ -7,10 +7,12 @@ from datetime import timedelta
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
+from django.db import transaction
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
 
+from chat import locks
 from chat.conversations import RefusedError
 from chat.entry.models import LinkRequest
 
@@ -31,6 +33,12 @@ def ask(address: str, *, caller: str) -> None:
     except (ValidationError, UnicodeEncodeError):
         raise RefusedError(_("Write your mail address, like anna@example.com."), code="bad_address", field="email") from None
     digests = {"address_digest": _digest(address.lower()), "caller_digest": _digest(caller)}
+    with transaction.atomic():
+        locks.hold(SALT, *digests.values())
+        _take(address, digests)
+
+
+def _take(address: str, digests: dict[str, str]) -> None:
     lately = LinkRequest.objects.filter(created_at__gt=timezone.now() - HOUR)
     of_address = lately.filter(address_digest=digests["address_digest"]).count()
     of_caller = lately.filter(caller_digest=digests["caller_digest"]).count()

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.conf import settings
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
@@ -162,10 +163,11 @@ def mail_link(request: HttpRequest, username: str, conversation_id: str, order_i
         return turned_away(request)
     if me.role != "agent":
         return turned_away(request)
-    if "close" in request.POST:
-        ended = links.revoke_all(me.conversation)
-        audit.record(me.user, AuditEntry.Action.LINK_ROTATED, me.conversation, order=order_id, ended=ended)
-    mails.mail_link(me.conversation, order_id, issued_by=me.user)
+    with transaction.atomic():
+        ended = {"ended": links.revoke_all(me.conversation)} if "close" in request.POST else {}
+        link = mails.mail_link(me.conversation, order_id, issued_by=me.user)
+        action = AuditEntry.Action.LINK_ROTATED if ended else AuditEntry.Action.LINK_MAILED
+        audit.record(me.user, action, me.conversation, order=order_id, link=link.pk, **ended)
     return HttpResponseSeeOther(links.path_for(me.conversation, order_id, username=username))
 
 

@@ -11,7 +11,7 @@ from accounts.privacy import Counts, Erasure, Row
 from accounts.takeaway import moment
 from accounts.traces import GONE, Terms, Trace
 from chat import links
-from chat.entry.models import LinkRequest, LinkUse, MailedAnswer, MailedCode, MailedLink
+from chat.entry.models import AddressNotice, LinkRequest, LinkUse, MailedAnswer, MailedCode, MailedLink
 from chat.models import Conversation, Event, MirroredEvent, WebhookReceipt
 from chat.outbox import State, clock
 from chat.phones.models import Notice, PhoneCall, StoredLeg, StoredText
@@ -55,10 +55,15 @@ def _erase(erasure: Erasure) -> Counts:
     customer = erasure.customer
     if customer.provider_id:
         deletions.ask(customer, Thing.VONAGE_USER, customer.provider_id)
+    notices = AddressNotice.objects.filter(person=customer)
+    untold = cancel(notices)
+    notices.update(address="")
     conversation = Conversation.objects.select_for_update(no_key=False).filter(customer=customer).first()
     if conversation is None:
-        return {}
-    ended = cancel(MirroredEvent.objects.filter(conversation=conversation)) + cancel(Notice.objects.filter(conversation=conversation))
+        return {"waiting work cancelled": untold}
+    ended = (
+        untold + cancel(MirroredEvent.objects.filter(conversation=conversation)) + cancel(Notice.objects.filter(conversation=conversation))
+    )
     ended += cancel(PhoneCall.objects.filter(conversation=conversation))
     ended += _shut_the_door(conversation, erasure.terms)
     ended += _forget_at_vonage(conversation)

@@ -20,8 +20,8 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.models import User
 from chat import formats
 from chat.outbox import State
-from orders import journey
-from orders.admin import acts, link
+from orders import copied_link, journey
+from orders.admin import acts
 from orders.admin.filters import ToldFilter
 from orders.admin.lines import LineInline
 from orders.forms import OrderForm, placed_label, warning
@@ -247,7 +247,7 @@ class OrderAdmin(admin.ModelAdmin[Order]):
         order = get_object_or_404(Order.objects.exclude(status=Status.DRAFT), pk=number)
         if not (isinstance(request.user, User) and self.has_view_permission(request) and self.has_copy_permission(request)):
             raise PermissionDenied
-        copied = link.copy(order, request.user)
+        copied = copied_link.copy(order, request.user)
         own = {"order": order, "link": copied.link, "url": copied.url, "order_url": reverse("admin:orders_order_change", args=[order.pk])}
         return render(request, "admin/orders/order/link.html", self.admin_site.each_context(request) | {"title": _("Link")} | own)
 

@@ -10,7 +10,8 @@ from django.utils.html import format_html
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import User
+from accounts import audit
+from accounts.models import AuditEntry, User
 from chat.admin_mirror import OutboxAdmin
 from chat.outbox import OutboxRow
 from orders import outgoing
@@ -70,6 +71,8 @@ class WebhookEndpointAdmin(admin.ModelAdmin[WebhookEndpoint]):
         """For a secret that somebody else may know, or has had for long."""
         for endpoint in queryset:
             self._show(request, endpoint, outgoing.replace_secret(endpoint))
+            by = request.user if isinstance(request.user, User) else None
+            audit.record(by, AuditEntry.Action.WEBHOOK_SECRET_REPLACED, endpoint)
 
     def _show(self, request: HttpRequest, endpoint: WebhookEndpoint, secret: str) -> None:
         words = format_html(

@@ -23,10 +23,10 @@ from accounts.api.permissions import IsStaffOrKey, MayUseModel
 from accounts.api.serializers import CustomerSerializer, named
 from accounts.api.views import Api
 from accounts.callers import is_on_this_machine
-from accounts.models import User
+from accounts.models import ApiKey, Scope, User
 from chat import conversations, links
 from chat.models import Conversation
-from orders import snapshot
+from orders import copied_link, snapshot
 from orders.api.intake import take_in
 from orders.api.serializers import OrderSerializer
 from orders.models import Order
@@ -113,7 +113,7 @@ class OrderView(GuideView):
 
     @extend_schema(operation_id="guide_order", request=OrderSerializer, responses={200: OrderMade, 201: OrderMade})
     def post(self, request: Request) -> Response:
-        """201 with what was made and the customer's link; 200 with the order that has this `external_id` already."""
+        """201 with what was made, 200 with the order that has this `external_id` already. `chat_url`: see `_chat_url`."""
         given = self.given(request)
         customer = _customer(given)
         logger.info("Creating order...")
@@ -125,7 +125,7 @@ class OrderView(GuideView):
         conversation = conversations.open_for(customer)
         if settings.DEMO:
             logger.info("Order URL: %s%s", settings.PUBLIC_URL, links.path_for(conversation, order.number))
-        return Response(_order_made(order, conversation), status=201 if is_new else 200)
+        return Response(_order_made(order, conversation, chat_url=_chat_url(request, order, conversation)), status=201 if is_new else 200)
 
 
 def conversation_of(user: User) -> Conversation | None:
@@ -179,12 +179,27 @@ def _user_made(user: User, conversation: Conversation | None) -> dict[str, Any]:
     }
 
 
-def _order_made(order: Order, conversation: Conversation) -> dict[str, Any]:
+def _chat_url(request: Request, order: Order, conversation: Conversation) -> str:
+    """The customer's whole link for the guide's demo, and for who may hold it, which is written down; else the page without a key."""
+    if settings.DEMO:
+        return links.url_for(links.issue(conversation, order.number, issued_by=order.created_by))
+    if isinstance(request.user, User) and _may_hold_links(request):
+        return copied_link.copy(order, request.user).url
+    return links.page_for(conversation, order.number)
+
+
+def _may_hold_links(request: Request) -> bool:
+    """Whoever has the key in hand is the customer: that takes a permission of its own, and of a key the scope of chats."""
+    is_made_for_it = not isinstance(request.auth, ApiKey) or Scope.CHAT in request.auth.scopes
+    return is_made_for_it and bool(request.user.has_perm("chat.copy_accesslink"))
+
+
+def _order_made(order: Order, conversation: Conversation, *, chat_url: str) -> dict[str, Any]:
     return {
         "order_id": order.number,
         "order_text": snapshot.text(order),
         "username": order.customer.username,
         "user_id": order.customer.public_id,
         "conversation_id": conversation.public_id,
-        "chat_url": links.url_for(links.issue(conversation, order.number, issued_by=order.created_by)),
+        "chat_url": chat_url,
     }

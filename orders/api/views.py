@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
+from accounts import addresses
 from accounts.api.parsers import JsonParser
 from accounts.api.permissions import IsStaffOrKey, MayUseModel
 from accounts.api.serializers import CustomerSerializer, customers
@@ -104,3 +105,10 @@ class CustomerViewSet(
     def get_queryset(self) -> QuerySet[User]:
         """Customers only: staff, agents and API clients are nobody's business here."""
         return customers()
+
+    @transaction.atomic
+    def perform_update(self, serializer: Any) -> None:
+        """Another mail address is told to the one before."""
+        before = serializer.instance.email
+        person = serializer.save()
+        addresses.changed(person, before=before, by=self.request.user if isinstance(self.request.user, User) else None)

@@ -1,8 +1,9 @@
 """The API of webhooks: who is told of events, and what became of each telling."""
 
 import uuid
-from typing import Any
+from typing import Any, cast
 
+from django.db import transaction
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema, inline_serializer
 from rest_framework import mixins, serializers
@@ -113,9 +114,12 @@ class WebhookViewSet(
 
     def perform_create(self, serializer: Any) -> None:
         """It is the client's own, and one of a few."""
-        if self.get_queryset().count() >= MOST_OF_A_CLIENT:
-            raise serializers.ValidationError(f"A client has at most {MOST_OF_A_CLIENT} webhooks.", code="too_many")
-        serializer.save(created_by=self.request.user)
+        with transaction.atomic():
+            # One after the other, so that each counts the others.
+            client = User.objects.select_for_update(no_key=True).get(pk=cast(User, self.request.user).pk)
+            if self.get_queryset().count() >= MOST_OF_A_CLIENT:
+                raise serializers.ValidationError(f"A client has at most {MOST_OF_A_CLIENT} webhooks.", code="too_many")
+            serializer.save(created_by=client)
 
     @extend_schema(responses=inline_serializer("WebhookSecret", {"secret": serializers.CharField()}))
     @action(detail=True, pagination_class=None)

@@ -2,24 +2,48 @@
 
 A name is resolved here and the connection made to that very address, so that it can't mean another one a moment later (DNS rebinding).
 The answer's body is never read: nobody learns through us what an address inside says.
+
+A socket's timeout begins again with each byte, so it ends no call to a receiver that drips. Each call's socket is therefore cut at a
+deadline for the whole exchange, or when the process stops.
 """
 
 import ipaddress
+import re
 import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import cache
+from http.client import HTTPConnection, HTTPException, HTTPResponse
 from urllib.parse import SplitResult, urlsplit
 
 import certifi
-import urllib3
 from django.conf import settings
 
+from chat import stops
 from chat.backends.circuit import Circuit
 from chat.outbox import BackendError
 from chat.sentences import said
 
-TIMEOUT = urllib3.Timeout(connect=5.0, read=10.0)
-# Addresses in which an IPv4 address hides: translators and tunnels.
-TUNNELS = [ipaddress.ip_network(network) for network in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32")]
+CONNECT_SECONDS = 5.0
+# From the first word to the last, well below OUTBOX_LEASE_SECONDS.
+EXCHANGE_SECONDS = 15.0
+# What is no public receiver's address, whatever table this version of Python brings: the registries of special-purpose addresses
+# (https://www.iana.org/assignments/iana-ipv4-special-registry, …-ipv6-…), multicast, and translators and tunnels, in which an IPv4
+# address hides.
+NOT_PUBLIC = [
+    ipaddress.ip_network(network)
+    for network in (
+        *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24", "192.0.2.0/24"),
+        *("192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4"),
+        *("::/96", "::ffff:0:0:0/96", "64:ff9b::/96", "64:ff9b:1::/48", "100::/64", "2001::/23", "2001:db8::/32", "2002::/16"),
+        *("3fff::/20", "5f00::/16", "fc00::/7", "fe80::/10", "fec0::/10", "ff00::/8"),
+    )
+]
+# What ends like this is read as an IPv4 address by browsers and resolvers: 2130706433, 0x7f.1, 127.1.
+NUMBER = re.compile(r"(\d+|0x[0-9a-f]*)")
+INSIDE_NAMES = (".localhost", ".local", ".internal", ".localdomain")
 DEFAULT_PORTS = {"https": 443, "http": 80}
 
 
@@ -35,8 +59,7 @@ def refusal(url: str) -> str:
         return ""
     if parts.scheme != "https":
         return "The address must begin with https://."
-    is_inside = host == "localhost" or host.endswith((".localhost", ".local", ".internal")) or not _may_be_public(host)
-    return "The address is inside a private network. Only public addresses are told." if is_inside else ""
+    return "" if _may_be_public(host) else "The address is inside a private network. Only public addresses are told."
 
 
 def post(url: str, body: bytes, headers: dict[str, str], *, name: str) -> int:
@@ -45,27 +68,72 @@ def post(url: str, body: bytes, headers: dict[str, str], *, name: str) -> int:
     circuit.check()
     try:
         status = _post(url, body, headers)
-    except BackendError:
-        circuit.failed()
+    except BackendError as refused:
+        if refused.code != stops.CODE:
+            circuit.failed()
         raise
     circuit.succeeded()
     return status
+
+
+class Line:
+    """One call's socket, which another thread may cut: whatever waits for it then fails at once. `broken_by`: why it was cut."""
+
+    def __init__(self) -> None:
+        self.broken_by: BackendError | None = None
+        self._socket: socket.socket | None = None
+
+    @contextmanager
+    def to(self, address: str, port: int, *, tls_name: str | None) -> Iterator[socket.socket]:
+        """Connect (with TLS where the name on its certificate is given), and be cut at the deadline or when the process stops."""
+        clock = threading.Timer(EXCHANGE_SECONDS, self._end)
+        clock.daemon = True
+        with socket.create_connection((address, port), timeout=CONNECT_SECONDS) as plain:
+            # Later than the clock, which says what it was.
+            plain.settimeout(2 * EXCHANGE_SECONDS)
+            with _secured(plain, tls_name) as self._socket, stops.breaks_off(self._stop):
+                clock.start()
+                try:
+                    if isinstance(self._socket, ssl.SSLSocket):
+                        self._socket.do_handshake()
+                    yield self._socket
+                finally:
+                    clock.cancel()
+
+    def _end(self) -> None:
+        self._cut(BackendError(said("The address takes longer than %(seconds)d seconds.", seconds=int(EXCHANGE_SECONDS)), code="too_slow"))
+
+    def _stop(self) -> None:
+        self._cut(BackendError("The worker was stopped in the middle of this.", code=stops.CODE))
+
+    def _cut(self, reason: BackendError) -> None:
+        self.broken_by = self.broken_by or reason
+        if self._socket:
+            with suppress(OSError):
+                # Not TLS's own, which says good-bye first and is not for two threads.
+                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
 
 def _post(url: str, body: bytes, headers: dict[str, str]) -> int:
     if refused := refusal(url):
         raise BackendError(refused, code="address_refused", permanent=True)
     parts, host, port = _read(url)
-    pool = _pool(parts.scheme, host, port, _resolve(host, port))
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     own = {"Host": host if port == DEFAULT_PORTS[parts.scheme] else f"{host}:{port}"}
+    line = Line()
     try:
-        answer = pool.urlopen("POST", target, body=body, headers=headers | own, redirect=False, retries=False, preload_content=False)
-        answer.close()
-    except urllib3.exceptions.HTTPError as error:
-        raise BackendError(said("The address does not answer (%(error)s).", error=type(error).__name__), code="no_answer") from None
-    finally:
-        pool.close()
+        with line.to(_resolve(host, port), port, tls_name=host.strip("[]") if parts.scheme == "https" else None) as connected:
+            answer = _exchange(connected, target, body, headers | own)
+    except (OSError, HTTPException, ValueError) as error:
+        raise line.broken_by or _no_answer(error) from None
+    if line.broken_by:
+        # A head that ends too early is taken for one without further lines.
+        raise line.broken_by
+    return _taken(answer)
+
+
+def _taken(answer: HTTPResponse) -> int:
+    """The status, where it is 2xx."""
     if 200 <= answer.status < 300:
         return answer.status
     is_gone = answer.status == 410
@@ -105,28 +173,37 @@ def _may_be_public(host: str) -> bool:
     try:
         address = ipaddress.ip_address(host.strip("[]"))
     except ValueError:
-        return True
-    mapped = getattr(address, "ipv4_mapped", None)
-    if mapped:
-        address = mapped
-    in_tunnel = any(address in network for network in TUNNELS if network.version == address.version)
-    return address.is_global and not (address.is_multicast or address.is_reserved or in_tunnel)
+        return _may_be_a_public_name(host.removesuffix("."))
+    address = getattr(address, "ipv4_mapped", None) or address
+    return not any(address in network for network in NOT_PUBLIC if network.version == address.version)
 
 
-def _pool(scheme: str, host: str, port: int, address: str) -> urllib3.HTTPConnectionPool:
-    if scheme == "http":
-        return urllib3.HTTPConnectionPool(address, port, timeout=TIMEOUT, maxsize=1)
-    name = host.strip("[]")
-    return urllib3.HTTPSConnectionPool(
-        address,
-        port,
-        timeout=TIMEOUT,
-        maxsize=1,
-        cert_reqs="CERT_REQUIRED",
-        ca_certs=certifi.where(),
-        server_hostname=name,
-        assert_hostname=name,
-    )
+def _may_be_a_public_name(name: str) -> bool:
+    """Whether it has a domain, is none of a private network's, and is no number that means an address."""
+    return "." in name and not name.endswith(INSIDE_NAMES) and not NUMBER.fullmatch(name.rpartition(".")[2])
+
+
+def _secured(plain: socket.socket, name: str | None) -> socket.socket:
+    """The connection itself, or TLS over it whose handshake is still to be made, and by which the other side has to be `name`."""
+    return _tls().wrap_socket(plain, server_hostname=name, do_handshake_on_connect=False) if name else plain
+
+
+def _exchange(connected: socket.socket, target: str, body: bytes, headers: dict[str, str]) -> HTTPResponse:
+    """Post, and read the answer's head. The connection is closed by whoever opened it."""
+    connection = HTTPConnection("")
+    connection.sock, connection.auto_open = connected, 0
+    connection.request("POST", target, body=body, headers=headers)
+    with connection.getresponse() as answer:
+        return answer
+
+
+def _no_answer(error: Exception) -> BackendError:
+    return BackendError(said("The address does not answer (%(error)s).", error=type(error).__name__), code="no_answer")
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=certifi.where())
 
 
 def _retry_after(value: str | None) -> float | None:

@@ -104,6 +104,34 @@ def test_after_a_quarter_of_an_hour_it_is_over_however_often_it_was_tried_meanwh
         assert log_in(client, "agent", RIGHT).status_code == 302
 
 
+@pytest.fixture
+def sprayed(client: Client, agent: User) -> None:
+    """From one address one password was tried on a hundred names."""
+    names = [f"user{number}" for number in range(99)]
+    AccessAttempt.objects.bulk_create(AccessAttempt(username=name, ip_address="192.0.2.7", failures_since_start=1) for name in names)
+    log_in(client, "user99", "Spring-2026!")
+
+
+def test_an_address_that_tries_many_names_waits_whatever_it_tries_next(sprayed: None, client: Client) -> None:
+    answer = log_in(client, "agent", RIGHT)
+    assert (answer.status_code, answer["Retry-After"], is_logged_in(client)) == (429, "900", False)
+
+
+@pytest.mark.parametrize("url", ["/login/", "/admin/login/"])
+def test_before_that_one_more_is_let_in(client: Client, agent: User, url: str) -> None:
+    AccessAttempt.objects.create(username="other", ip_address="192.0.2.7", failures_since_start=99)
+    assert log_in(client, "agent", RIGHT, url=url).status_code == 302
+
+
+def test_other_addresses_dont_wait_for_it(sprayed: None) -> None:
+    assert log_in(Client(), "agent", RIGHT, address="198.51.100.4").status_code == 302
+
+
+def test_an_address_is_let_in_again_after_a_quarter_of_an_hour(sprayed: None, client: Client) -> None:
+    with time_machine.travel(timedelta(minutes=16)):
+        assert log_in(client, "agent", RIGHT).status_code == 302
+
+
 def test_no_password_is_kept_of_it(client: Client, agent: User) -> None:
     log_in(client, "agent", "not-my-password")
     assert "not-my-password" not in str(list(AccessAttempt.objects.values()))

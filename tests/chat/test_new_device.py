@@ -397,6 +397,12 @@ def test_closing_old_links_is_in_the_audit_log(link: str, desk: Client, agent: U
     assert (entry.actor, entry.action, entry.subject) == (agent, "link_rotated", whose)
 
 
+def test_a_link_that_an_agent_mailed_is_in_the_audit_log(desk: Client, agent: User, order: Order) -> None:
+    desk.post(links.path_for(order.customer.conversation, order.number, username="agent") + "/link", {"mail": "1"})
+    entry, link = AuditEntry.objects.get(), AccessLink.objects.latest("pk")
+    assert (entry.actor, entry.action, entry.details) == (agent, "link_mailed", {"order": order.number, "link": link.pk})
+
+
 @pytest.mark.parametrize("who", ["stranger", "friend", "customer"])
 def test_nobody_else_mails_links_from_there(link: str, friend: Client, order: Order, who: str) -> None:
     customer = Client()

@@ -5,13 +5,16 @@ from collections.abc import Iterator
 import pytest
 from asgiref.sync import sync_to_async
 from django.contrib.sessions.models import Session
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
-from chat import consumers, conversations, links
+from chat import consumers, conversations, frames, links
 from chat.entry.models import AccessLink
 from chat.hub import hub
 from chat.models import Conversation, Event
+from chat.tail import Tail
 from tests.accounts.sockets import Frame, Socket, live_test
 from tests.opening import link_to, press
 
@@ -144,6 +147,37 @@ async def test_logging_out_closes_the_agents_socket(conversation: Conversation, 
         await socket.send(message())
         # The page comes back with what its browser holds by now, and is turned away or let in.
         assert (await socket.close_code(), await count()) == (1012, 0)
+
+
+@sync_to_async
+def look_for_log_outs() -> int:
+    """What the process does every five seconds; how many queries that takes."""
+    with CaptureQueriesContext(connection) as queries:
+        Tail(has_bus=lambda: False).look_for_log_outs()
+    return len(queries)
+
+
+@live_test
+async def test_a_log_out_closes_the_sockets_on_which_nothing_is_said(conversation: Conversation, agents: Client, alices: Client) -> None:
+    async with (
+        Socket(path(conversation), agents) as chat,
+        Socket("/ws/inbox/", agents) as inbox,
+        Socket(path(conversation), alices) as customer,
+    ):
+        await chat.until("live")
+        await inbox.until("live")
+        await customer.until("live")
+        await sync_to_async(agents.logout)()
+        assert await look_for_log_outs() == 1
+        assert (await chat.close_code(), await inbox.close_code()) == (1012, 1012)
+        assert (await customer.ask({"type": "ping"}))["type"] == "pong"
+
+
+@live_test
+async def test_sockets_that_have_gone_are_not_looked_after(conversation: Conversation, agents: Client) -> None:
+    async with Socket(path(conversation), agents) as chat:
+        await chat.until("live")
+    assert (await look_for_log_outs(), frames.stays) == (0, set())
 
 
 @live_test

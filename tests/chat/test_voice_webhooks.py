@@ -160,6 +160,14 @@ def test_a_signed_question_without_a_body_is_answered_once(client: Client, call:
     assert [client.get(ANSWER, asked, headers=signed).status_code for _time in range(2)] == [200, 401]
 
 
+@pytest.mark.parametrize("signed", [b'{"status": "ringing"}', b"x"])
+def test_a_signature_of_a_body_is_good_for_no_question_without_one(
+    client: Client, call: PhoneCall, vonage: VonageTwin, signed: bytes
+) -> None:
+    headers = {"Authorization": signature(signed, vonage.signature_secret)}
+    assert client.get(ANSWER, {"uuid": call.provider_id, "to": "12025550143"}, headers=headers).status_code == 401
+
+
 @pytest.mark.parametrize(("path", "method"), [(EVENT, "get"), (ANSWER, "put"), (TEXT, "delete")])
 def test_other_methods_are_refused(client: Client, vonage: VonageTwin, path: str, method: str) -> None:
     assert getattr(client, method)(f"{path}/{WEBHOOK_SECRET}").status_code == 405

@@ -1,4 +1,4 @@
-"""A fresh link for staff to hand on, shown once and written down."""
+"""A fresh link for staff or a program to hand on, shown once and written down."""
 
 from dataclasses import dataclass
 
@@ -19,10 +19,10 @@ class Copied:
     url: str
 
 
-def copy(order: Order, staff: User) -> Copied:
+def copy(order: Order, by: User) -> Copied:
     """Make a link for the order's customer; the audit log says who had it, when and for whom."""
     with transaction.atomic():
         conversation = conversations.open_for(order.customer)
-        link = links.issue(conversation, order.number, issued_by=staff)
-        audit.record(staff, AuditEntry.Action.LINK_COPIED, order.customer, order=order.number, link=link.pk)
+        link = links.issue(conversation, order.number, issued_by=by)
+        audit.record(by, AuditEntry.Action.LINK_COPIED, order.customer, order=order.number, link=link.pk)
     return Copied(link, links.url_for(link))
