@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-PATIENCE_SECONDS = 100.0
+PATIENCE_SECONDS = 60.0
 
 
 class MissingError(Exception):

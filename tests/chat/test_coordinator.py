@@ -21,7 +21,7 @@ from tests.accounts.threads import THREADS
 from tests.running import wait_for
 
 Rule = Callable[[OrderConfirmation], Work]
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 10
 
 
 @pytest.fixture

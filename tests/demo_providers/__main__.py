@@ -29,7 +29,7 @@ OTHERS = re.compile(
     re.IGNORECASE,
 )
 PORTS_TRIED = 20
-PATIENCE_SECONDS = 90.0
+PATIENCE_SECONDS = 60.0
 
 
 def main() -> int:
