@@ -19,15 +19,6 @@ from tests.opening import come_in, link_to, press
 NEW = "mallory@example.com"
 
 
-@pytest.fixture
-def order(alice: User, place: Callable[..., Order]) -> Order:
-    """An order that Alice was told of, long ago: nothing else is in her mailbox."""
-    placed = place(alice)
-    drain()
-    StoredMail.objects.all().delete()
-    return placed
-
-
 def patch(api_key: str, **fields: str) -> int:
     """A program changes Alice's data."""
     headers = {"Authorization": f"Token {api_key}"}

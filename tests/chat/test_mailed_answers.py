@@ -27,15 +27,6 @@ from tests.orders.brevo_side import sendinblue
 
 
 @pytest.fixture
-def order(alice: User, place: Callable[..., Order]) -> Order:
-    """An order that Alice was told of, long ago: nothing else is in her mailbox."""
-    placed = place(alice)
-    drain()
-    StoredMail.objects.all().delete()
-    return placed
-
-
-@pytest.fixture
 def talk(order: Order, agent: User) -> Conversation:
     """Alice asked, and nobody has answered yet."""
     conversation = conversations.open_for(order.customer)

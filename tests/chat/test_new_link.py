@@ -1,6 +1,5 @@
 """“Mail me a new link”: one answer for everybody, and a mail for whoever has the address."""
 
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -22,15 +21,6 @@ from tests.accounts.threads import THREADS, at_once
 from tests.opening import come_in, link_to, press, token_in
 
 Answer = Any
-
-
-@pytest.fixture
-def order(alice: User, place: Callable[..., Order]) -> Order:
-    """An order that Alice was told of, long ago: nothing else is in her mailbox."""
-    placed = place(alice)
-    drain()
-    StoredMail.objects.all().delete()
-    return placed
 
 
 def ask(address: str, browser: Client | None = None, **headers: Any) -> Answer:
