@@ -113,7 +113,7 @@ def _erase(erasure: Erasure) -> Counts:
     customer, terms = erasure.customer, erasure.terms
     about = _answers_about(customer)
     StoredAnswer.objects.filter(pk__in=[answer.pk for answer in about]).update(**idempotency.ERASED)
-    others = [answer for answer in StoredAnswer.objects.exclude(status=idempotency.GONE).iterator() if _names(answer, terms)]
+    others = [answer for answer in _kept_answers() if _names(answer, terms)]
     for answer in others:
         answer.body, answer.address = terms.scrub(answer.body), terms.scrub(answer.address)
         answer.fields, answer.headers = terms.scrub(answer.fields), terms.scrub(answer.headers)
@@ -139,8 +139,11 @@ def _answers_about(customer: User) -> list[StoredAnswer]:
     marks = [re.escape(customer.public_id), rf'"(?:username|customer)":\s*{re.escape(json.dumps(customer.username, ensure_ascii=False))}']
     marks += [mark for part in _parts for mark in part.marks(customer)]
     pattern = re.compile("|".join(marks))
-    rows = StoredAnswer.objects.exclude(status=idempotency.GONE).iterator()
-    return [row for row in rows if pattern.search(row.body) or pattern.search(row.address) or pattern.search(json.dumps(row.headers))]
+    return [row for row in _kept_answers() if any(map(pattern.search, (row.body, row.address, json.dumps(row.headers))))]
+
+
+def _kept_answers() -> Iterator[StoredAnswer]:
+    return StoredAnswer.objects.exclude(status=idempotency.GONE).iterator()
 
 
 def _former(customer: User) -> Iterator[str]:

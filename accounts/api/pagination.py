@@ -7,15 +7,14 @@ from rest_framework.pagination import Cursor, CursorPagination
 from rest_framework.request import Request
 
 
-def moment(text: str) -> datetime:
-    """The time in UTC. Raises ValueError for what is none, has no zone, or lies outside the years 1 to 9999 there."""
-    time = datetime.fromisoformat(text)
+def in_utc(time: datetime) -> datetime:
+    """The same time in UTC. Raises ValueError where it has no zone, or lies outside the years 1 to 9999 there: no database keeps it."""
     if time.tzinfo is None:
-        raise ValueError(text)
+        raise ValueError(time)
     try:
         return time.astimezone(UTC)
     except OverflowError as error:
-        raise ValueError(text) from error
+        raise ValueError(time) from error
 
 
 class ByCursor(CursorPagination):
@@ -47,6 +46,6 @@ class NewestFirst(ByCursor):
     def check_position(self, position: str) -> None:
         """A time, or a primary key."""
         if str(self.ordering[0]).endswith("_at"):
-            moment(position)
+            in_utc(datetime.fromisoformat(position))
         else:
             int(position)

@@ -1,6 +1,7 @@
 """The API of conversations: the list for agents, and the events of one for whoever may read it."""
 
 import math
+from datetime import datetime
 from typing import Any
 
 from django.db.models import QuerySet
@@ -13,7 +14,7 @@ from rest_framework.permissions import SAFE_METHODS, AllowAny, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.api.pagination import ByCursor, moment
+from accounts.api.pagination import ByCursor, in_utc
 from accounts.api.parsers import JsonParser
 from accounts.api.views import Api
 from accounts.models import Scope, User
@@ -33,7 +34,7 @@ class ByLastEvent(ByCursor):
 
     def check_position(self, position: str) -> None:
         """A time."""
-        moment(position)
+        in_utc(datetime.fromisoformat(position))
 
 
 class ConversationList(Api, GenericAPIView[Conversation]):

@@ -61,10 +61,7 @@ def _erase(erasure: Erasure) -> Counts:
     conversation = Conversation.objects.select_for_update(no_key=False).filter(customer=customer).first()
     if conversation is None:
         return {"waiting work cancelled": untold}
-    ended = (
-        untold + cancel(MirroredEvent.objects.filter(conversation=conversation)) + cancel(Notice.objects.filter(conversation=conversation))
-    )
-    ended += cancel(PhoneCall.objects.filter(conversation=conversation))
+    ended = untold + sum(cancel(kind.objects.filter(conversation=conversation)) for kind in (MirroredEvent, Notice, PhoneCall))
     ended += _shut_the_door(conversation, erasure.terms)
     ended += _forget_at_vonage(conversation)
     _forget_numbers(erasure, conversation)

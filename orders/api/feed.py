@@ -69,7 +69,7 @@ class FeedView(Api):
             # Whoever goes on from there would hear nothing for long, as after a restore of ours.
             raise ValidationError({"after": [_("There is no event of this number yet.")]}, code="future_sequence")
         is_full = len(events) == limit
-        newest = events[-1].sequence or after if events else after
+        newest = (events and events[-1].sequence) or after
         # More may have been numbered between the two looks: what is handed out here is never handed out again.
         seen = newest if is_full else max(last, newest)
         return Response({"events": [feed.shape(event) for event in events], "last": seen, "has_more": is_full and seen < last})

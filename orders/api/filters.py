@@ -1,6 +1,6 @@
 """Which orders and customers a list shows, and in which order."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from django import forms
@@ -10,19 +10,20 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.filters import OrderingFilter
 from rest_framework.request import Request
 
+from accounts.api.pagination import in_utc
 from accounts.models import User
 from orders import journey
 from orders.models import Order, Status
 
 
 class _MomentField(filters.IsoDateTimeFilter.field_class):
-    """A time that a database can keep: in UTC its year is 1 to 9999 as well."""
+    """A time that a database can keep."""
 
     def to_python(self, value: Any) -> datetime | None:
         time: datetime | None = super().to_python(value)
         try:
-            return time and time.astimezone(UTC)
-        except OverflowError as error:
+            return time and in_utc(time)
+        except ValueError as error:
             raise forms.ValidationError(self.error_messages["invalid"], code="invalid") from error
 
 
