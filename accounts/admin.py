@@ -13,9 +13,11 @@ from django.utils.translation import gettext_lazy as _
 from django_otp.plugins.otp_static.admin import StaticDevice
 from django_otp.plugins.otp_totp.admin import TOTPDevice
 
-from accounts import addresses, rights, second_factor
+from accounts import addresses, callers, rights, second_factor
 from accounts.admin_privacy import PrivacyActions
-from accounts.models import AuditEntry, User
+from accounts.admin_read_only import ReadOnly
+from accounts.forms import CustomerForm
+from accounts.models import API_CLIENTS_GROUP, AuditEntry, User
 
 # The packages' own pages show the secrets.
 admin.site.unregister([StaticDevice, TOTPDevice])
@@ -46,7 +48,7 @@ class RoleAdmin(GroupAdmin):
 class PersonAdmin(PrivacyActions):
     """Customers, agents and staff in one list; the role is read from their permissions."""
 
-    list_display = ("username", "name", "email", "phone", "on_duty", "language", "is_staff", "date_joined")
+    list_display = ("username", "name", "email", "on_duty", "is_staff", "date_joined")
     list_filter = ("is_staff", "is_active", "on_duty", "groups", "language")
     search_fields = ("username", "name", "email", "phone")
     ordering = ("-date_joined",)
@@ -58,14 +60,32 @@ class PersonAdmin(PrivacyActions):
         (_("Ids"), {"classes": ("collapse",), "fields": ("public_id", "provider_id", "last_login", "date_joined")}),
     )
     actions = ("reset_second_factor", "export_everything", "erase")
+    add_form_template = "admin/accounts/user/add_form.html"
     add_fieldsets = (
         (None, {"classes": ("wide",), "fields": ("username", "name", "email", "phone", "usable_password", "password1", "password2")}),
     )
 
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """A customer, unless the address asks for somebody who logs in."""
+        title = gettext("Add somebody with a log-in") if logs_in(request) else gettext("Add customer")
+        return super().add_view(request, form_url, {"title": title, "logs_in": logs_in(request)} | (extra_context or {}))
+
+    def get_form(self, request: HttpRequest, obj: User | None = None, change: bool = False, **kwargs: Any) -> Any:
+        """A customer is asked for no password."""
+        if obj is None and not logs_in(request):
+            kwargs["form"] = CustomerForm
+        return super().get_form(request, obj, change=change, **kwargs)
+
+    def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
+        """The fields of that form."""
+        if obj is None and not logs_in(request):
+            return [(None, {"classes": ("wide",), "fields": CustomerForm.Meta.fields})]
+        return super().get_fieldsets(request, obj)
+
     @admin.action(description=_("Remove the second factor (lost phone)"), permissions=["change"])
     def reset_second_factor(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
         """Their next log-in sets up a new app."""
-        by = request.user if isinstance(request.user, User) else None
+        by = callers.user_of(request)
         people = [person for person in queryset if rights.may_change(request.user, person)]
         if len(people) < len(queryset):
             refused = gettext("Only superusers do this for staff, and for people who have more permissions than you.")
@@ -92,7 +112,7 @@ class PersonAdmin(PrivacyActions):
         """Another mail address is told to the one before."""
         super().save_model(request, obj, form, change)
         if change and "email" in form.changed_data:
-            addresses.changed(obj, before=form.initial["email"], by=request.user if isinstance(request.user, User) else None)
+            addresses.changed(obj, before=form.initial["email"], by=callers.user_of(request))
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         """Nothing about second factors where nobody has one."""
@@ -100,14 +120,25 @@ class PersonAdmin(PrivacyActions):
         return actions if settings.TWO_FACTOR else {name: act for name, act in actions.items() if name != "reset_second_factor"}
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet[User], search_term: str) -> tuple[QuerySet[User], bool]:
-        """An order's customer is looked for among the active people only."""
+        """Only active people are offered: for an order customers, for a key programs."""
         found, may_repeat = super().get_search_results(request, queryset, search_term)
-        return (found.filter(is_active=True) if "autocomplete" in request.path else found), may_repeat
+        if "autocomplete" not in request.path:
+            return found, may_repeat
+        if request.GET.get("model_name") == "apikey":
+            found = found.filter(groups__name=API_CLIENTS_GROUP)
+        elif request.GET.get("field_name") == "customer":
+            found = found.filter(pk__in=User.customers())
+        return found.filter(is_active=True), may_repeat
+
+
+def logs_in(request: HttpRequest) -> bool:
+    """Whether the person who is added gets a username and a password: agents, staff and programs."""
+    return "log_in" in request.GET
 
 
 @admin.register(AuditEntry)
-class AuditAdmin(admin.ModelAdmin[AuditEntry]):
-    """The audit log, to be read only."""
+class AuditAdmin(ReadOnly, admin.ModelAdmin[AuditEntry]):
+    """The audit log. Old entries end by the clock alone."""
 
     list_display = ("at", "who", "act", "subject", "details")
     list_display_links = None
@@ -116,10 +147,6 @@ class AuditAdmin(admin.ModelAdmin[AuditEntry]):
     search_fields = ("subject", "actor__username", "actor_id_then")
     search_help_text = _("Id of a person, a conversation or an order; or who did it")
     date_hierarchy = "at"
-
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """Named for what it shows."""
-        return super().changelist_view(request, {"title": gettext("Audit log")} | (extra_context or {}))
 
     @admin.display(description=_("who"))
     def who(self, entry: AuditEntry) -> str:
@@ -130,15 +157,3 @@ class AuditAdmin(admin.ModelAdmin[AuditEntry]):
     def act(self, entry: AuditEntry) -> str:
         """The action in words."""
         return str(dict(AuditEntry.Action.choices).get(entry.action, entry.action))
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Entries come with the acts."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: AuditEntry | None = None) -> bool:
-        """What was written down stays."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: AuditEntry | None = None) -> bool:
-        """Old entries end by the clock alone."""
-        return False

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework_api_key.models import APIKey as PackagedApiKey
 
 from accounts import audit, keys, rights
-from accounts.models import ApiKey, AuditEntry, Scope, User
+from accounts.models import API_CLIENTS_GROUP, ApiKey, AuditEntry, Scope, User
 
 # The package registers a key model of its own; ours belongs to a client.
 admin.site.unregister(PackagedApiKey)
@@ -34,6 +34,9 @@ class KeyForm(forms.ModelForm[ApiKey]):
         if not rights.has_all_rights_of(self.maker, client):
             words = _("This client has more permissions than you. Ask a superuser to make its key.")
             raise forms.ValidationError(words, code="beyond_your_rights")
+        if not client.groups.filter(name=API_CLIENTS_GROUP).exists():
+            words = _("%(name)s is no API client. Put them into the group “API clients” first; a customer or an agent needs no key.")
+            raise forms.ValidationError(words, code="no_client", params={"name": client.display_name})
         return client
 
 
@@ -53,8 +56,9 @@ class ApiKeyAdmin(admin.ModelAdmin[ApiKey]):
 
     @admin.display(description=_("may"))
     def may(self, key: ApiKey) -> str:
-        """The scopes as programs name them."""
-        return ", ".join(key.scopes)
+        """In the form's words."""
+        words = dict(Scope.choices)
+        return "; ".join(str(words.get(scope, scope)) for scope in key.scopes)
 
     def get_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> tuple[str, ...]:
         """Of a key that is not there yet nothing can be told."""
@@ -123,7 +127,7 @@ class ApiKeyAdmin(admin.ModelAdmin[ApiKey]):
         for key in ended:
             self._record(request, AuditEntry.Action.KEY_REVOKED, key)
         if ended:
-            words = ngettext("%d key is revoked and opens nothing any more.", "%d keys are revoked and open nothing any more.", len(ended))
+            words = ngettext("%d key is revoked and no longer works.", "%d keys are revoked and no longer work.", len(ended))
             self.message_user(request, words % len(ended), messages.SUCCESS)
 
     def _show(self, request: HttpRequest, row: ApiKey, key: str) -> None:
@@ -136,4 +140,4 @@ class ApiKeyAdmin(admin.ModelAdmin[ApiKey]):
 
     def _record(self, request: HttpRequest, action: str, key: ApiKey, **details: str) -> None:
         # By its prefix: the primary key holds the hash.
-        audit.record(request.user if isinstance(request.user, User) else None, action, f"accounts.apikey {key.prefix}", **details)
+        audit.record(request.user, action, f"accounts.apikey {key.prefix}", **details)

@@ -10,7 +10,7 @@ from django.shortcuts import render
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from accounts import privacy, traces
+from accounts import callers, privacy, traces
 from accounts.models import User
 
 PLACES_NAMED = 10
@@ -27,7 +27,7 @@ class PrivacyActions(UserAdmin[User]):
             return None
         customer = queryset.get()
         try:
-            file = privacy.export(customer, by=_actor(request))
+            file = privacy.export(customer, by=callers.user_of(request))
         except privacy.NotACustomerError as error:
             self.message_user(request, str(error), messages.ERROR)
             return None
@@ -41,7 +41,7 @@ class PrivacyActions(UserAdmin[User]):
             return render(request, "admin/accounts/user/erase.html", self._page(request, queryset))
         for customer in queryset:
             try:
-                terms, _done = privacy.erase(customer, by=_actor(request))
+                terms, _done = privacy.erase(customer, by=callers.user_of(request))
             except privacy.NotACustomerError as error:
                 self.message_user(request, str(error), messages.ERROR)
             else:
@@ -70,7 +70,3 @@ class PrivacyActions(UserAdmin[User]):
         places = ", ".join(str(trace) for trace in found[:PLACES_NAMED])
         words = gettext("%(id)s is erased, but %(count)d places still name them. Look at: %(places)s")
         self.message_user(request, words % {"id": public_id, "count": len(found), "places": places}, messages.WARNING)
-
-
-def _actor(request: HttpRequest) -> User | None:
-    return request.user if isinstance(request.user, User) else None

@@ -11,11 +11,12 @@ from accounts.models import User
 if TYPE_CHECKING:
     from rest_framework.request import Request
 
-LOOPBACK = {"127.0.0.1", "::1"}
+# The names that a machine has for itself, as a caller's address or as the host of a URL.
+LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
 def is_on_this_machine(request: HttpRequest) -> bool:
-    """Whether the caller speaks to us over loopback. What a proxy's header says of the caller counts for nothing here."""
+    """Whether the caller speaks to us over loopback, as the trusted proxies tell it (`TRUSTED_PROXIES`)."""
     return request.META.get("REMOTE_ADDR") in LOOPBACK
 
 
@@ -27,6 +28,11 @@ def address(request: HttpRequest) -> str:
     except ValueError:
         return "0.0.0.0"  # noqa: S104 - not an address to listen on: whoever comes through a Unix socket counts as one caller
     return str(ipaddress.ip_network(f"{found}/64", strict=False).network_address) if found.version == 6 else str(found)
+
+
+def user_of(request: "HttpRequest | Request") -> User | None:
+    """Who is logged in, or whose key it is; None for a stranger."""
+    return request.user if isinstance(request.user, User) else None
 
 
 def name_of(request: "Request") -> str:

@@ -16,6 +16,8 @@ from django.utils.translation.trans_real import parse_accept_lang_header
 
 from accounts.models import User
 
+PLACES = ("Africa/", "America/", "Antarctica/", "Arctic/", "Asia/", "Atlantic/", "Australia/", "Europe/", "Indian/", "Pacific/")
+
 
 @contextmanager
 def as_read_by(person: User) -> Iterator[None]:
@@ -53,6 +55,11 @@ def choose(person: User, wishes: Mapping[str, str]) -> None:
         changed.append("time_zone")
     if changed:
         person.save(update_fields=changed)
+
+
+def zones() -> list[str]:
+    """What one can choose from: the zones that are named for places, and UTC."""
+    return sorted(name for name in zoneinfo.available_timezones() if name == "UTC" or name.startswith(PLACES))
 
 
 def asked_for(accept_language: str) -> str:

@@ -48,6 +48,8 @@ class LogIn(LoginView):
         if not settings.TWO_FACTOR:
             return super().form_valid(form)
         half = {"pk": user.pk, "hash": user.get_session_auth_hash(), "backend": user.backend, "at": time.time()}
+        # Nobody who planted a session's cookie in this browser comes along to the second step.
+        self.request.session.cycle_key()
         self.request.session[HALF] = half | {"next": self.get_success_url()}
         return redirect("login-code")
 

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.contrib.auth.models import AbstractUser
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.db.models.functions import Upper
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
@@ -19,6 +20,8 @@ from rest_framework_api_key.models import AbstractAPIKey, APIKeyManager
 from accounts.lookups import row_of
 
 AGENTS_GROUP = "Agents"
+# A migration of the orders makes it, because of what it allows.
+API_CLIENTS_GROUP = "API clients"
 
 
 def shop_language() -> str:
@@ -84,8 +87,12 @@ class User(AbstractUser):
             ("export_customer", "Can export everything about a customer"),
             ("erase_customer", "Can erase a customer"),
         ]
-        # Asked for at each message of a customer, and few among all people.
-        indexes = [models.Index(fields=["id"], condition=models.Q(on_duty=True), name="people_on_duty")]
+        indexes = [
+            # Asked for at each message of a customer, and few among all people.
+            models.Index(fields=["id"], condition=models.Q(on_duty=True), name="people_on_duty"),
+            # Asked for by whoever wants a link, a stranger too: `accounts/lookups.py`, same_letters.
+            models.Index(Upper("email"), name="people_by_mail_address"),
+        ]
         # With a condition it is no key of the row, so that noting it waits for nobody who points to the row.
         constraints = [
             models.UniqueConstraint(fields=["provider_id"], condition=~models.Q(provider_id=None), name="one_person_per_provider_id")
@@ -111,6 +118,21 @@ class User(AbstractUser):
     def display_name(self) -> str:
         """What other people see."""
         return self.name or self.get_full_name() or self.username
+
+    @property
+    def erased_username(self) -> str:
+        """The user name that an erasure leaves (`accounts/privacy.py`)."""
+        return f"erased-{self.public_id}"
+
+    @property
+    def is_erased(self) -> bool:
+        """Whether this person's data were erased."""
+        return self.username == self.erased_username
+
+    @classmethod
+    def customers(cls) -> "models.QuerySet[User]":
+        """People who order: neither staff nor agents (by group or by a permission of their own) nor API clients."""
+        return cls.objects.filter(is_staff=False, is_superuser=False, groups=None, user_permissions=None, api_keys=None)
 
     @property
     def is_agent(self) -> bool:

@@ -6,6 +6,7 @@ Each row carries the hash of itself and of the row before. The last line holds t
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -29,14 +30,14 @@ def moment(at: datetime | None) -> str | None:
     return at.astimezone(UTC).isoformat().replace("+00:00", "Z") if at else None
 
 
-def write(public_id: str, rows: list[Row]) -> bytes:
-    """The file about `public_id`; `rows` hold a `kind` and what JSON knows."""
+def write(public_id: str, rows: list[Row], *, headings: Mapping[str, str]) -> bytes:
+    """The file about `public_id` in the active language; `rows` hold a `kind` and what JSON knows, `headings` are the kinds for people."""
     chained, before = [], ""
     for row in rows:
         before = _hash(before, row)
         chained.append({**row, "hash": before})
     kinds = list(dict.fromkeys(str(row["kind"]) for row in rows))
-    tables = [(kind, [_told(row) for row in rows if row["kind"] == kind]) for kind in kinds]
+    tables = [(headings.get(kind, kind), [_told(row) for row in rows if row["kind"] == kind]) for kind in kinds]
     document = {"about": public_id, "written_at": moment(timezone.now()), "rows": chained}
     page = render_to_string("accounts/takeaway.html", {"shop": settings.SHOP_NAME, "tables": tables, "data": document}).encode()
     return page + b"\n<!-- seal: " + _signer().sign(hashlib.sha256(page).hexdigest()).encode() + b" -->\n"

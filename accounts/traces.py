@@ -14,6 +14,7 @@ from django.core.files.storage import Storage, default_storage
 from django.db import models
 from django.db.models.functions import Cast
 
+from accounts.mailable import with_ascii_domain
 from accounts.models import User
 
 GONE = "…"
@@ -43,6 +44,7 @@ class Terms:
     def of(cls, user: User, *former: str) -> "Terms":
         """Everything of theirs that is long enough to be looked for; `former`: what they were known by earlier."""
         known = [user.username, user.name, user.get_full_name(), user.email, user.phone, *former]
+        known += [_as_mailed(word) for word in known if "@" in word]
         words = {word.strip() for word in known if len(word.strip()) >= (SHORTEST_ASCII if word.isascii() else SHORTEST)}
         digits = {re.sub(r"\D", "", word) for word in known if PHONE.fullmatch(word)}
         return cls(tuple(sorted(words | {number for number in digits if len(number) >= SHORTEST_NUMBER}, key=len, reverse=True)))
@@ -64,6 +66,14 @@ class Terms:
         if isinstance(value, dict):
             return {self.scrub(name): self.scrub(part) for name, part in value.items()}
         return [self.scrub(part) for part in value] if isinstance(value, list) else value
+
+
+def _as_mailed(address: str) -> str:
+    """As Sendinblue reports it; what no mail can reach stays as it is."""
+    try:
+        return with_ascii_domain(address)
+    except UnicodeError:
+        return address
 
 
 def search(terms: Terms) -> list[Trace]:

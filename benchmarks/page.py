@@ -4,8 +4,8 @@
 
 A real Chromium, asked through its debugging protocol, opens the page of the demo's customer (orders and a talk in it) with an empty
 cache, ROUNDS times with its processor slowed down four times. Counted is all that the network carried until the page is live; files by
-themselves as they came (gzip), headers in the sum only. "Interactive" is what Lighthouse means: contents painted, scripts run, and the
-last task of more than 50 ms is over. All on loopback, so no distance is in it.
+themselves as they came (gzip), their headers in the sum only. "Interactive" is what Lighthouse means: contents painted, scripts run, and
+the last task of more than 50 ms is over. All on loopback, so no distance is in it.
 """
 
 import statistics

@@ -1,9 +1,7 @@
 """The copy at Vonage for operators: what it refuses and why, with one button to try again; what is copied; what came back."""
 
-from typing import Any
-
 from django.contrib import admin, messages
-from django.db.models import Model, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import URLPattern, path, reverse
@@ -12,29 +10,15 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from accounts.admin_read_only import ReadOnly
 from chat import mirror
-from chat.models import MirroredEvent, MirrorRefusal, WebhookReceipt
-from chat.outbox import OutboxRow
-
-
-class WorkersOwn:
-    """Rows that the worker writes: whoever may view may view."""
-
-    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """They come with what happens in the chat."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """There is nothing to type."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """A deleted row would be done twice or never."""
-        return False
+from chat.admin_conversation import ConversationColumn
+from chat.admin_outbox import OutboxAdmin
+from chat.mirrored import MirroredEvent, MirrorRefusal, WebhookReceipt
 
 
 @admin.register(MirrorRefusal)
-class MirrorRefusalAdmin(WorkersOwn, admin.ModelAdmin[MirrorRefusal]):
+class MirrorRefusalAdmin(ReadOnly, admin.ModelAdmin[MirrorRefusal]):
     """What Vonage refused for good. Orders, mails and the chat itself go on without it."""
 
     list_display = ("what", "kind", "reason", "code", "created_at", "button")
@@ -44,10 +28,6 @@ class MirrorRefusalAdmin(WorkersOwn, admin.ModelAdmin[MirrorRefusal]):
     ordering = ("-pk",)
     show_full_result_count = False
     actions = ("try_again",)
-
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """Named for what it shows."""
-        return super().changelist_view(request, {"title": gettext("Refused by provider")} | (extra_context or {}))
 
     @admin.display(description=_("what has stopped"))
     def what(self, refusal: MirrorRefusal) -> str:
@@ -90,43 +70,12 @@ class MirrorRefusalAdmin(WorkersOwn, admin.ModelAdmin[MirrorRefusal]):
         return request.user.has_perm("chat.change_mirrorrefusal")
 
 
-class OutboxAdmin(WorkersOwn, admin.ModelAdmin[OutboxRow]):
-    """Rows of the outbox: look, and try again."""
-
-    list_filter = ("state", "created_at")
-    list_per_page = 50
-    show_full_result_count = False
-    ordering = ("-pk",)
-    actions = ("retry_now",)
-
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """Named for what it shows."""
-        return super().changelist_view(request, {"title": str(self.opts.verbose_name_plural).capitalize()} | (extra_context or {}))
-
-    @admin.display(description=_("state"), ordering="state")
-    def state_words(self, row: OutboxRow) -> str:
-        """The state in an operator's words."""
-        if row.error_code == MirroredEvent.REFUSED:
-            return gettext("refused by provider")
-        return f"{row.get_state_display()}, {gettext('outcome unknown')}" if row.is_unknown else row.get_state_display()
-
-    @admin.action(description=_("Retry now"), permissions=["retry"])
-    def retry_now(self, request: HttpRequest, queryset: QuerySet[OutboxRow]) -> None:
-        """Make failed and waiting rows due at once."""
-        changed = sum(row.retry_now() for row in queryset)
-        self.message_user(request, ngettext("%d row is tried again now.", "%d rows are tried again now.", changed) % changed)
-
-    def has_retry_permission(self, request: HttpRequest) -> bool:
-        """Whoever may change this kind of row."""
-        return request.user.has_perm(f"chat.change_{self.opts.model_name}")
-
-
 @admin.register(MirroredEvent)
-class MirroredEventAdmin(OutboxAdmin):
+class MirroredEventAdmin(ConversationColumn, OutboxAdmin):
     """Each event's copy, and how far it got."""
 
-    list_display = ("pk", "conversation", "event", "state_words", "attempts", "next_attempt_at", "error_in_words")
-    list_select_related = ("event", "conversation")
+    list_display = ("id", "talk_with", "event", "state_words", "attempts", "next_attempt", "error_in_words")
+    list_select_related = ("event", "conversation__customer")
     search_fields = ("conversation__public_id__exact", "error_code", "last_error")
     search_help_text = _("Conversation id, or words of an error")
 
@@ -136,6 +85,6 @@ class WebhookReceiptAdmin(OutboxAdmin):
     """What Vonage's webhooks told us. The payload is not shown: what is worth keeping of it is in the conversation."""
 
     exclude = ("payload",)
-    list_display = ("pk", "type", "provider_conversation_id", "provider_event_id", "state_words", "attempts", "error_in_words")
+    list_display = ("id", "type", "provider_conversation_id", "provider_event_id", "state_words", "attempts", "error_in_words")
     search_fields = ("provider_conversation_id__exact", "provider_event_id__exact", "error_code")
     search_help_text = _("Vonage's conversation id or event id")

@@ -16,7 +16,7 @@ from pathlib import Path
 from django.conf import settings
 from django.db import connection
 
-from chat import outbox
+from chat import leases, outbox
 from chat.outbox import State
 
 try:
@@ -27,13 +27,15 @@ except ImportError:  # not on Windows: there, too, rows wait for their lease
 logger = logging.getLogger(__name__)
 
 MARK = "-worker-"
+# What bears such a name without being a sign, such as somebody's copy of one, is left alone.
+ANY_WORKER = "[0-9a-f]" * 12
 
 
 class Sign:
     """This process's sign of life. Not made where there is nowhere to lay it."""
 
     def __init__(self) -> None:
-        self.path = _path(outbox.WORKER)
+        self.path = _path(leases.WORKER)
         self._file = _locked(self.path, create=True) if self.path else None
 
     def end(self) -> None:
@@ -46,8 +48,8 @@ class Sign:
 
 def free_rows_of_the_dead() -> int:
     """Make due what workers held that died on this machine; how many rows."""
-    place, own = _place(), _path(outbox.WORKER)
-    return sum(_free(path) for path in place.parent.glob(f"{place.name}{MARK}*") if path != own) if place else 0
+    place, own = _place(), _path(leases.WORKER)
+    return sum(_free(path) for path in place.parent.glob(f"{place.name}{MARK}{ANY_WORKER}") if path != own) if place else 0
 
 
 def _free(path: Path) -> int:

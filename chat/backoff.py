@@ -14,8 +14,13 @@ RETRY_AFTER_LONGEST_SECONDS = 86_400.0
 SPREAD_SECONDS = 15.0
 # Our own pace had no moment soon enough: the row was told when its turn comes.
 PACED = "paced"
-# With one of these codes a provider was not even asked: the attempt counts for nothing.
-NOT_TRIED = {"circuit_open", PACED, "waits_for_reply"}
+# With one of these codes we held the call back ourselves: why the row waits is what the provider said before.
+HELD_BACK = {"circuit_open", PACED}
+# With one of these a provider was not even asked: the attempt counts for nothing.
+NOT_TRIED = {*HELD_BACK, "waits_for_reply"}
+# A provider that is slow does the work after we gave up waiting for its answer; who looks sooner than this would not find it.
+SLOW = {"timeout", "http:504"}
+SLOW_SECONDS = 30.0
 
 
 def delay(attempts: int, *, waited: timedelta, retry_after: float | None, code: str, is_turn: bool = False) -> timedelta:

@@ -93,9 +93,17 @@ class Bus:
                     wakes.wake_here()
                     logger.info("Redis carries hints")
                 elif message and message["type"] == "message":
-                    self._take(json.loads(message["data"]))
+                    self._take(message["data"])
 
-    def _take(self, message: dict[str, object]) -> None:
+    def _take(self, data: bytes) -> None:
+        """Whatever is published under our channel's name, by us or by anybody: it has no database number, as keys have."""
+        try:
+            message = json.loads(data)
+        except ValueError:
+            message = None
+        if not isinstance(message, dict):
+            logger.warning("Redis carried %d bytes that are none of ours; does another program use the channel %r?", len(data), CHANNEL)
+            return
         if message.get("from") == self._id:
             return
         if "wake" in message:

@@ -1,7 +1,9 @@
 """Wrong or half a set of Vonage's settings, found before the first call (`manage.py check` and every start)."""
 
 import re
+import ssl
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -10,7 +12,7 @@ from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Info, Warning, register
 
-from chat.backends.vonage_tokens import KeyFileError, load_key
+from chat.backends.vonage_tokens import KeyFileError, load_key, open_mode
 
 SCRIPT_HASH = re.compile(r"sha(256|384|512)-[A-Za-z0-9+/]+={0,2}")
 HASH_IT = "It is sha384- and the output of: openssl dgst -sha384 -binary vonageClientSDK.min.js | openssl base64 -A"
@@ -53,7 +55,37 @@ def vonage_key(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[C
     except KeyFileError as error:
         hint = "NEXMO_APPLICATION_PRIVATE_KEY_PATH is the path of the private.key that Vonage made for the application, or its text."
         return [Error(f"Vonage's private key can't be used. {error}", hint=hint, id="chat.E002")]
+    if mode := open_mode(settings.VONAGE_PRIVATE_KEY):
+        path = settings.VONAGE_PRIVATE_KEY
+        message = f"Everybody on this machine can read NEXMO_APPLICATION_PRIVATE_KEY_PATH, {path} (mode {mode:04o})."
+        return [Warning(message, hint=f"Whoever has it can call and text at your cost: chmod 600 {path}", id="chat.W006")]
     return []
+
+
+@register("settings")
+def vonage_authorities(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """What Vonage's certificate is checked against can be read."""
+    named = {name: getattr(settings, name) for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE") if getattr(settings, name)}
+    if not named or not (settings.VONAGE_APPLICATION_ID or settings.VONAGE_API_KEY):
+        return []
+    name, path = next(iter(named.items()))
+    fault = _why_no_authorities(Path(path))
+    if not fault:
+        return []
+    hint = "Write the path of a PEM file of certificates, or of a folder of them, or empty it. Until then nothing goes to Vonage."
+    return [Error(f"{name} names {path!r}, {fault}.", hint=hint, id="chat.E006")]
+
+
+def _why_no_authorities(path: Path) -> str:
+    if path.is_dir():
+        return ""
+    if not path.exists():
+        return "which is not there"
+    try:
+        ssl.create_default_context(cafile=path)
+    except OSError:
+        return "which holds no certificate or can't be read"
+    return ""
 
 
 @register("settings")
@@ -89,6 +121,12 @@ def client_sdk(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[C
     if not settings.VONAGE_APPLICATION_ID:
         message = "CHAT_TRANSPORT is client-sdk, but Vonage is not set up: every chat falls back to our own connection."
         found.append(Warning(message, hint="Set the NEXMO_* variables, or CHAT_TRANSPORT=socket.", id="chat.W002"))
+    elif VONAGES_OWN_HOSTS.fullmatch(settings.VONAGE_API_HOST):
+        message = (
+            "CHAT_TRANSPORT is client-sdk, but Vonage ended In-App Messaging on 2026-04-30: where it refuses, the chat falls back to our "
+            "own connection and says so on the page."
+        )
+        found.append(Warning(message, hint="Set CHAT_TRANSPORT=socket unless Vonage still serves your account.", id="chat.W005"))
     if not script:
         message = "CHAT_TRANSPORT is client-sdk, but VONAGE_CLIENT_SDK_URL is not set: every chat falls back to our own connection."
         found.append(Warning(message, hint=".env.example names an address and its hash.", id="chat.W003"))

@@ -97,13 +97,11 @@ class ConversationConsumer(Frames):
         """Store a message and acknowledge it; the same rule as the API's."""
         key = frame.get("client_key")
         key = key if isinstance(key, str) else ""
-        body = _message_body(frame.get("event"))
         try:
             conversations.check_key(key)
-            if body is None:
-                raise conversations.RefusedError(_("Send an event of type message with a body of message_type text."), code="bad_type")
-            more = {"about": body.get("about"), "vonage_after": _number(frame.get("vonage_after"))}
-            draft = conversations.message(self.me, body.get("text", ""), key=key, **more)
+            body = conversations.body_of(frame.get("event"))
+            more = {name: _number(frame.get(name)) for name in ("vonage_after", "based_on")}
+            draft = conversations.message(self.me, body.get("text", ""), key=key, about=body.get("about"), **more)
             if not await self._may_stay():
                 return
             stored = await _sends.put(draft)
@@ -124,8 +122,11 @@ class ConversationConsumer(Frames):
 
     async def on_seen(self, frame: dict[str, Any]) -> None:
         """Move this party's mark forward."""
-        sequence = _number(frame.get("sequence"))
-        if sequence is None or not await self._may_stay():
+        sequence = frame.get("sequence")
+        if type(sequence) is not int or sequence < 0:
+            await self.refuse("bad_frame", _("Name the last event that was seen by its number."))
+            return
+        if not await self._may_stay():
             return
         # What the socket was sent is there, whatever our copy of the conversation says.
         self.me.conversation.sequence = max(self.me.conversation.sequence, self.last)
@@ -136,8 +137,17 @@ class ConversationConsumer(Frames):
         await _marks.put((self.me, sequence))
 
     async def on_about(self, frame: dict[str, Any]) -> None:
-        """Which order this party's next message through Vonage is about."""
-        await self._announce(_number(frame.get("order")) or None)
+        """Which message of this party comes next through Vonage, and which order it is about."""
+        order = frame.get("order")
+        try:
+            conversations.check_about(order)
+        except conversations.RefusedError as refused:
+            await self.refuse("bad_frame", str(refused))
+            return
+        try:
+            await self._announce(order, frame.get("client_key"), frame.get("text"))
+        except conversations.RefusedError as refused:
+            await self.refuse(refused.code, str(refused))
 
     async def on_present(self, frame: dict[str, Any]) -> None:
         """A person is at the page: they moved, touched or typed, which no scanner of mails does."""
@@ -194,7 +204,8 @@ class ConversationConsumer(Frames):
         for (kind, member), hint in whispers.items():
             if member == self.me.public_id:
                 continue
-            more = {"name": hint["name"]} if kind == "typing" else {"sequence": hint["sequence"]}
+            # A process of the version before this one names no moment.
+            more = {"name": hint["name"]} if kind == "typing" else {"sequence": hint["sequence"], "at": hint.get("at")}
             await self.tell(kind, **{"from": member}, **more)
 
     async def _catch_up(self) -> None:
@@ -256,8 +267,8 @@ class ConversationConsumer(Frames):
         self.me.conversation.refresh_from_db(fields=["sequence"])
 
     @database_sync_to_async
-    def _announce(self, order: int | None) -> None:
-        conversations.announce(self.me, about=order)
+    def _announce(self, order: int | None, key: object, text: object) -> None:
+        conversations.announce(self.me, about=order, key=key, text=text)
 
     @database_sync_to_async
     def _arrive(self) -> None:
@@ -267,11 +278,3 @@ class ConversationConsumer(Frames):
 def _number(value: object) -> int | None:
     """An event's number; None for anything else."""
     return value if type(value) is int and 0 <= value < 2**53 else None
-
-
-def _message_body(event: object) -> dict[str, Any] | None:
-    """The body of an event that is a message of text; None for anything else."""
-    if not isinstance(event, dict) or event.get("type", "message") != "message":
-        return None
-    body = event.get("body")
-    return body if isinstance(body, dict) and body.get("message_type", "text") == "text" else None

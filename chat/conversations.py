@@ -7,19 +7,23 @@ import uuid
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Value, When
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from chat import record
-from chat.hub import Hint, hub
+from chat import announced, record, shapes
+from chat.hub import INBOX, Hint, hub
 
 # The doors know this module alone.
 from chat.messages import HIGHEST_NUMBER as HIGHEST_NUMBER
+from chat.messages import JOINED, check_text
 from chat.messages import LONGEST_KEY as LONGEST_KEY
 from chat.messages import LONGEST_TEXT as LONGEST_TEXT
 from chat.messages import SOLVED as SOLVED
 from chat.messages import RefusedError as RefusedError
-from chat.messages import check_about, check_text
+from chat.messages import body_of as body_of
+from chat.messages import check_about as check_about
 from chat.messages import check_key as check_key
 from chat.models import JSON, Conversation, Event, Member
 from chat.phones import waiting
@@ -60,7 +64,7 @@ def joining(member: Member) -> record.Draft:
     """What the others read when a member joins: {"user": {"id", "name", "display_name"}, "role": "customer" or "agent"}. One joins once."""
     person = {"id": member.user.public_id, "name": member.user.username, "display_name": member.user.display_name}
     body: JSON = {"user": person, "role": "customer" if member.is_customer else "agent"}
-    return record.Draft(member.conversation_id, "member:joined", body, sender=member, key=f"joined:{member.public_id}")
+    return record.Draft(member.conversation_id, JOINED, body, sender=member, key=f"joined:{member.public_id}")
 
 
 def add_event(
@@ -82,10 +86,18 @@ def add_event(
     return stored.event
 
 
-def message(sender: Member, text: object, *, key: object = None, about: object = None, vonage_after: int | None = None) -> record.Draft:
+def message(
+    sender: Member,
+    text: object,
+    *,
+    key: object = None,
+    about: object = None,
+    vonage_after: int | None = None,
+    based_on: int | None = None,
+) -> record.Draft:
     """What a person wants to say, checked; not stored yet. Raises RefusedError for what can't be taken.
 
-    `about`: the number of the order it is about. `vonage_after`: as in `chat/record.py`.
+    `about`: the number of the order it is about. `vonage_after`, `based_on`: as in `chat/record.py`.
     """
     check_text(text)
     check_about(about)
@@ -95,11 +107,20 @@ def message(sender: Member, text: object, *, key: object = None, about: object =
     if about is not None:
         body["about"] = about
     key = str(uuid.uuid4() if key is None else key)
-    return record.Draft(sender.conversation_id, "message", body, sender=sender, key=key, vonage_after=vonage_after, is_paced=True)
+    return record.Draft(
+        sender.conversation_id,
+        "message",
+        body,
+        sender=sender,
+        key=key,
+        vonage_after=vonage_after,
+        based_on=based_on,
+        is_paced=True,
+    )
 
 
 def send(sender: Member, text: object, **more: Any) -> record.Stored:
-    """Store a person's message; `more` as in `message`, and so is what it raises, besides `key_reused` and `too_fast`."""
+    """Store a person's message; `more` as in `message`. Raises what that does, `key_reused`, `too_fast`, `written_since`."""
     return _store(message(sender, text, **more))
 
 
@@ -139,9 +160,16 @@ def _word_that_it_is_solved(conversation: Conversation) -> Event | None:
     return last if last and last.type == SOLVED else None
 
 
-def announce(member: Member, *, about: int | None) -> None:
-    """Keep which order the member's next message through Vonage is about; there, a message can't say."""
+def announce(member: Member, *, about: int | None, key: object = None, text: object = None) -> None:
+    """Keep which order the member's next message through Vonage is about; there, a message can't say.
+
+    With its key and text: that it will come once (`chat/announced.py`). Raises RefusedError where these can't be taken.
+    """
     Member.objects.filter(pk=member.pk).update(about_next=about)
+    if key is not None:
+        check_key(key)
+        check_text(text)
+        announced.announce(member, about=about, key=str(key), text=str(text))
 
 
 def arrive(member: Member) -> None:
@@ -155,13 +183,26 @@ def arrive(member: Member) -> None:
 def see(member: Member, sequence: int) -> bool:
     """Move the member's "seen" mark forward; False where it stood there or further already."""
     sequence = min(sequence, member.conversation.sequence)
-    moved = Member.objects.filter(pk=member.pk, seen_sequence__lt=sequence).update(seen_sequence=sequence)
+    now = timezone.now()
+    read_at = Case(When(Exists(_passed(member, sequence)), then=Value(now)), default=F("seen_at"))
+    moved = Member.objects.filter(pk=member.pk, seen_sequence__lt=sequence).update(seen_sequence=sequence, seen_at=read_at)
     if moved:
         member.seen_sequence = sequence
         public_id = member.conversation.public_id
-        hint = Hint(kind="seen", member=member.public_id, sequence=sequence)
+        hint = Hint(kind="seen", member=member.public_id, sequence=sequence, at=shapes.timestamp(now))
         transaction.on_commit(lambda: hub.publish(public_id, hint))
+        if not member.is_customer:
+            # Their own inbox counts what they have not seen.
+            theirs = Hint(kind="seen", conversation=public_id, user=member.user_id)
+            transaction.on_commit(lambda: hub.publish(INBOX, theirs))
     return bool(moved)
+
+
+def _passed(member: Member, sequence: int) -> QuerySet[Event]:
+    """The other side's messages that the mark of an outer member passes on its way to that number."""
+    passed = Event.objects.filter(conversation=member.conversation_id, type="message", sequence__gt=OuterRef("seen_sequence"))
+    customers = Q(from_member__user=member.conversation.customer_id)
+    return passed.filter(~customers if member.is_customer else customers, sequence__lte=sequence)
 
 
 def history(conversation: Conversation, *, after: int | None = None, before: int | None = None, limit: int = PAGE) -> list[Event]:

@@ -25,10 +25,11 @@ from django.db import connection
 from django_guid import set_guid
 
 from accounts import idempotency
-from chat import alive, chores, outbox, recovery, stops, tasks, wakes
+from chat import alive, chores, outages, outbox, recovery, stops, tasks, wakes
 from chat.models import WorkerBeat
-from chat.outbox import Call, OutboxRow
-from chat.tasks import Step, Task
+from chat.outbox import Call, OutboxRow, TooEarlyError
+from chat.sentences import said
+from chat.tasks import Ready, Task
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +38,8 @@ BEAT_SECONDS = 10.0
 # How often a worker looks for others that died on this machine.
 LOOK_SECONDS = 2.0
 PRUNE_SECONDS = 3600.0
+# For how long a row waits whose call found no thread.
+NO_THREAD_SECONDS = 5.0
 
 
 class Every:
@@ -54,8 +57,8 @@ class Every:
         return True
 
     def again(self) -> None:
-        """What was due could not be done."""
-        self._next = 0.0
+        """What was due could not be done: it is due again soon."""
+        self._next = time.monotonic() + POLL_SECONDS
 
 
 class Coordinator:
@@ -78,7 +81,7 @@ class Coordinator:
         # The kinds of which something may be due.
         self._asked: set[type[OutboxRow]] = set()
         # Calls that have ended, and those of the embedded side, which are made in the turn that takes their result.
-        self._ready: list[Step] = []
+        self._ready: list[Ready] = []
         self._done: SimpleQueue[tuple[Task, Future[Any]] | None] = SimpleQueue()
         self._pool = ThreadPoolExecutor(self.slots, thread_name_prefix="outside")
 
@@ -103,9 +106,9 @@ class Coordinator:
     def _turn(self) -> None:
         rows = self._claim_due()
         self._collect(block=not rows and not self._ready)
-        steps, self._ready = self._ready, []
-        if steps or rows:
-            self._advance(steps, rows)
+        ready, self._ready = self._ready, []
+        if ready or rows:
+            self._advance(ready, rows)
 
     def _beat(self) -> None:
         """Leave a sign of life for `/readyz`."""
@@ -118,29 +121,36 @@ class Coordinator:
             if rows := [task.row for task in self.under_way if isinstance(task.row, model)]:
                 model.renew(rows)
 
-    def _keep_up(self) -> None:
-        """What is to be done from time to time; what fails is due again at once."""
-        for due, act in self._chores:
+    def _keep_up(self) -> Exception | None:
+        """What is to be done from time to time; why one of it failed, which goes last from then on, so that the others get their turn."""
+        for chore in list(self._chores):
+            due, act = chore
             if due.is_due():
                 try:
                     act()
-                except Exception:
+                except Exception as error:
                     due.again()
-                    raise
+                    self._chores.remove(chore)
+                    self._chores.append(chore)
+                    return error
+        return None
 
     def _claim_due(self) -> list[OutboxRow]:
         """Claim what is due. Whatever goes wrong here, the next turn tries again."""
         claimed: list[OutboxRow] = []
         try:
-            self._keep_up()
+            failure = self._keep_up()
             if not self.stopping.is_set():
                 self._claim(claimed)
-            return claimed
+            if failure is None:
+                return claimed
+            raise failure
         except DatabaseError as error:
-            logger.warning("the database can't be asked for work (%s); we try again", type(error).__name__)
+            logger.warning("the database can't be asked for work (%s); we try again", outages.reason(error))
         except Exception:
             logger.exception("a fault of ours while asking for work; we try again")
-        self._pause()
+        if not claimed:
+            self._pause()
         return claimed
 
     def _claim(self, claimed: list[OutboxRow]) -> None:
@@ -171,16 +181,17 @@ class Coordinator:
         except Empty:
             return
 
-    def _advance(self, steps: Sequence[Step], rows: Sequence[OutboxRow]) -> None:
-        for task, _outcome in steps:
+    def _advance(self, ready: Sequence[Ready], rows: Sequence[OutboxRow]) -> None:
+        for task, _outcome in ready:
             self.under_way.discard(task)
             # Where one ended the next of its kind may be due: a conversation's copies go one after the other.
             self._asked.add(type(task.row))
         try:
-            calls = tasks.advance(steps, rows)
-        except Exception:
+            calls = tasks.advance(ready, rows)
+        except Exception as error:
             # Nothing is lost: every call before this was made under a stamp that was committed before it.
-            logger.exception("%d rows stopped: their transaction failed; they come back with their leases", len(steps) + len(rows))
+            sentence = "%d rows stopped: their transaction failed (%s); they come back with their leases"
+            logger.exception(sentence, len(ready) + len(rows), outages.reason(error))
             self._pause()
             return
         for task, call in calls:
@@ -191,10 +202,19 @@ class Coordinator:
         if call.local:
             self._ready.append((task, partial(tasks.make, call)))
             return
-        set_guid(task.row.correlation_id)
-        # In a copy of this context, so that a provider's log lines carry the row's correlation id.
-        future = self._pool.submit(copy_context().run, tasks.make, call)
-        future.add_done_callback(lambda done: self._done.put((task, done)))
+        # In a context of its own, so that a provider's log lines carry the row's correlation id, and nothing that follows here does.
+        context = copy_context()
+        context.run(set_guid, task.row.correlation_id)
+        outcome: Future[Any] = Future()
+        try:
+            self._pool.submit(context.run, _make, call, outcome)
+        except RuntimeError as error:
+            # The system gives no further thread. The pool keeps the call all the same, for a thread of its own that has time later.
+            if outcome.cancel():
+                logger.warning("%s waits: its call found no thread (%s)", task, error)
+                self._ready.append((task, _no_thread))
+                return
+        outcome.add_done_callback(lambda done: self._done.put((task, done)))
 
     def _pause(self) -> None:
         """The database, or we, failed: a new connection, and a moment of peace."""
@@ -226,8 +246,20 @@ def _outcome(task: Task, call: Call) -> tasks.Outcome:
         return partial(tasks.make, call)
     set_guid(task.row.correlation_id)
     done: Future[Any] = Future()
-    try:
-        done.set_result(tasks.make(call))
-    except Exception as error:
-        done.set_exception(error)
+    _make(call, done)
     return done.result
+
+
+def _make(call: Call, outcome: Future[Any]) -> None:
+    """Make the call, unless its outcome was cancelled before."""
+    if not outcome.set_running_or_notify_cancel():
+        return
+    try:
+        outcome.set_result(tasks.make(call))
+    except BaseException as error:
+        outcome.set_exception(error)
+
+
+def _no_thread() -> Any:
+    """The outcome of a call that was not made."""
+    raise TooEarlyError(said("This machine gave no thread for the call. We keep trying."), code="no_thread", retry_after=NO_THREAD_SECONDS)

@@ -1,8 +1,8 @@
 """What the inbox shows, for its first paint, its API and its socket: which conversations, in which order, and what of each."""
 
 from datetime import datetime
-from itertools import groupby
 from typing import Any
+from urllib.parse import urlencode
 
 from django.db.models import Count, F, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import User
-from chat import folds, links, shapes
+from chat import finding, folds, formats, links, shapes, subjects
 from chat.entry import devices
 from chat.messages import SOLVED
 from chat.models import Conversation, Event, Member
@@ -23,33 +23,43 @@ LOOKED_THROUGH = 5000
 Context = dict[str, Any]
 
 
-def inbox(agent: User, *, show: str) -> Context:
+def inbox(agent: User, *, show: str, words: str = "") -> Context:
     """The template's context: `rows`, `counts` of each tab, and, where nobody waits, when somebody was `answered` last.
 
-    `show`: "waiting" for those who wait alone, anything else for all.
+    `show`: "waiting" for those who wait alone, anything else for all. `words`: only what they find, among all.
     """
-    only_waiting = show == "waiting"
+    words = finding.cleaned(words)
+    only_waiting = show == "waiting" and not words
     counts = {"waiting": _counted(Conversation.objects.waiting()), "all": _counted(Conversation.objects.all())}
     answered = last_answer() if only_waiting and counts["waiting"] == "0" else None
     page = {
         "me": {"username": agent.username, "name": agent.display_name},
-        "urls": {"conversations": reverse("api:conversations"), "socket": "/ws/inbox/"},
-        "show": "waiting" if only_waiting else "all",
+        "urls": {
+            "conversations": reverse("api:conversations"),
+            "socket": f"/ws/inbox/?{urlencode({'q': words})}" if words else "/ws/inbox/",
+        },
+        "show": "found" if words else "waiting" if only_waiting else "all",
+        "words": words,
         "answered_at": shapes.timestamp(answered) if answered else None,
         "most": MOST,
     }
-    shown = [with_dates(row) for row in rows(listed(ROWS, only_waiting=only_waiting), agent)]
+    shown = [with_dates(row) for row in rows(listed(ROWS, only_waiting=only_waiting, words=words), agent, words=words)]
     return {"page": page, "rows": shown, "counts": counts, "answered": answered and {"at": answered, "minutes": _minutes_since(answered)}}
 
 
-def listed(most: int, *, only_waiting: bool = False) -> list[Conversation]:
-    """At most so many conversations: those that wait, longest first, then the others, newest first."""
-    found = Conversation.objects.select_related("customer")
+def listed(most: int, *, only_waiting: bool = False, words: str = "") -> list[Conversation]:
+    """At most so many conversations, of those that the words find: those that wait, longest first, then the others, newest first."""
+    found = finding.meant_by(words).select_related("customer")
     waiting = list(found.waiting().order_by("waiting_since", "pk")[:most])
     if only_waiting:
         return waiting
     others = found.filter(waiting_since=None).order_by("-last_event_at", "-pk")
     return [*waiting, *others[: most - len(waiting)]]
+
+
+def others(conversation: Conversation) -> int:
+    """How many customers wait in other conversations."""
+    return Conversation.objects.waiting().exclude(pk=conversation.pk).count()
 
 
 def last_answer() -> datetime | None:
@@ -70,24 +80,27 @@ def _minutes_since(moment: datetime) -> int:
     return int((timezone.now() - moment).total_seconds() // 60)
 
 
-def rows(conversations_found: "QuerySet[Conversation] | list[Conversation]", agent: User) -> list[Context]:
-    """The inbox's rows as JSON (docs/chat-protocol.md), in the order given."""
+def rows(conversations_found: "QuerySet[Conversation] | list[Conversation]", agent: User, *, words: str = "") -> list[Context]:
+    """The inbox's rows as JSON (docs/chat-protocol.md), in the order given. `words`: what an agent who sees them looked for."""
     found = list(conversations_found)
-    unread, latest = _unread(found, agent), _latest_orders(found)
+    unread, about = _unread(found, agent), subjects.orders(found, sought=finding.number(words))
+    solved = _solved(found)
     new = set(devices.unconfirmed().filter(conversation__in=found).values_list("conversation_id", flat=True))
     return [
-        _row(conversation, agent, unread.get(conversation.pk, 0), latest.get(conversation.pk)) | {"new_device": conversation.pk in new}
+        _row(conversation, agent, unread.get(conversation.pk, 0), about.get(conversation.pk))
+        | {"new_device": conversation.pk in new, "solved": conversation.pk in solved}
         for conversation in found
     ]
 
 
 def with_dates(row: Context) -> Context:
-    """A row for the template: times as datetimes and the wait in whole minutes."""
+    """A row for the template: times as datetimes and in words, and the wait in whole minutes."""
     waiting = datetime.fromisoformat(row["waiting_since"]) if row["waiting_since"] else None
     last = datetime.fromisoformat(row["last_event_at"]) if row["last_event_at"] else None
     return row | {
         "waiting_since_date": waiting,
         "last_event_at_date": last,
+        "last_event_at_text": formats.day_or_time(last) if last else "",
         "waiting_minutes": _minutes_since(waiting) if waiting else None,
     }
 
@@ -114,14 +127,10 @@ def _unread(found: list[Conversation], agent: User) -> dict[int, int]:
     return dict(fresh.values("conversation_id").annotate(count=Count("pk")).values_list("conversation_id", "count"))
 
 
-def _latest_orders(found: list[Conversation]) -> dict[int, folds.Fold]:
-    """The newest order of each conversation, in its latest state."""
-    told = Event.objects.filter(conversation__in=found, type__in=[folds.ORDER_CONFIRMED, folds.ORDER_STATUS]).order_by(
-        "conversation_id", "sequence"
+def _solved(found: list[Conversation]) -> set[int]:
+    """Which of them an agent has called solved after the last message; the index on types answers it, however long they are."""
+    newest = Event.objects.filter(conversation=OuterRef("pk")).order_by("-sequence").values("sequence")
+    marked = Conversation.objects.filter(pk__in=[conversation.pk for conversation in found]).annotate(
+        said=Subquery(newest.filter(type="message")[:1]), solved=Subquery(newest.filter(type=SOLVED)[:1])
     )
-    latest = {}
-    for conversation_id, events in groupby(told, key=lambda event: event.conversation_id):
-        orders = folds.orders_from(events)
-        if orders:
-            latest[conversation_id] = orders[0]
-    return latest
+    return set(marked.filter(solved__gt=Coalesce(F("said"), 0)).values_list("pk", flat=True))

@@ -11,7 +11,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 
-from chat import formats
+from chat import formats, shapes
 from chat.messages import SOLVED
 from chat.models import Conversation, Event
 
@@ -19,6 +19,8 @@ ORDER_CONFIRMED = "custom:order-confirm-event"
 ORDER_STATUS = "custom:order-status-event"
 MOST_ORDERS = 200
 ARTICLES_NAMED = 3
+MOVES = ("status", "version", "moved_at")
+SUMS = ("total", "currency", "lines", "lines_left_out")
 
 Fold = dict[str, Any]
 
@@ -32,7 +34,8 @@ def is_solved(events: Iterable[Event]) -> bool:
 def orders(conversation: Conversation) -> list[Fold]:
     """The orders that this conversation's events tell of, newest first, each in its latest state.
 
-    Each: {"id", "text", "version", "status", "currency", "total", "placed_at", "lines", "lines_left_out", "ship_to"}.
+    Each: {"id", "text", "version", "status", "currency", "total", "placed_at", "lines", "lines_left_out", "ship_to"}, and "moved_at", since
+    when it stands so, where its status has changed.
     """
     told = conversation.events.filter(type__in=[ORDER_CONFIRMED, ORDER_STATUS]).order_by("-sequence")[: MOST_ORDERS * 2]
     return orders_from(reversed(told))
@@ -47,22 +50,37 @@ def orders_from(events: Iterable[Event]) -> list[Fold]:
         if type(number) is not int:
             continue
         if event.type == ORDER_CONFIRMED:
-            found[number] = dict(body)
+            found[number] = found.get(number, {}) | body
         elif event.type == ORDER_STATUS and number in found:
-            found[number] |= {name: body[name] for name in ("status", "version", "total", "currency") if name in body}
+            # Events of before they said so themselves were written as soon as the order moved.
+            found[number] |= {"moved_at": shapes.timestamp(event.created_at)} | changed_by(event.type, body)
     return sorted(found.values(), key=lambda order: -order["id"])
 
 
+def changed_by(kind: str, body: Fold) -> Fold:
+    """What an event that names an order says of it: all of it, or, by its status, what has moved on.
+
+    A sum comes with the lines that make it up or not at all, so that they never disagree.
+    """
+    if kind == ORDER_CONFIRMED:
+        return body
+    names = (*MOVES, *SUMS) if "lines" in body else MOVES
+    return {name: body[name] for name in names if name in body}
+
+
 def worded(order: Fold) -> Fold:
-    """The order in words for people: `total_text`, `placed_at_date`, and `total_text` and `unit_price_text` of each line."""
+    """The order in words for people: `total_text`, `placed_at_date`, `moved_at_date`; `total_text` and `unit_price_text` of each line."""
     currency = str(order.get("currency", ""))
     lines = [
         line | {"total_text": money(line.get("total"), currency), "unit_price_text": money(line.get("unit_price"), currency)}
         for line in order.get("lines", [])
     ]
-    placed = order.get("placed_at")
-    placed_at = datetime.fromisoformat(placed) if isinstance(placed, str) else None
-    return order | {"total_text": money(order.get("total"), currency), "placed_at_date": placed_at, "lines": lines}
+    moments = {f"{name}_date": _moment(order.get(name)) for name in ("placed_at", "moved_at")}
+    return order | {"total_text": money(order.get("total"), currency), "lines": lines} | moments
+
+
+def _moment(told: object) -> datetime | None:
+    return datetime.fromisoformat(told) if isinstance(told, str) else None
 
 
 def sentence(order: Fold, *, role: str, customer: str) -> str:
@@ -70,7 +88,7 @@ def sentence(order: Fold, *, role: str, customer: str) -> str:
     lines, left_out = order.get("lines") or [], order.get("lines_left_out") or 0
     if not lines:
         return str(order.get("text", ""))
-    named = pgettext("between articles", ", ").join(f"{line.get('quantity')} × {line.get('name')}" for line in lines[:ARTICLES_NAMED])
+    named = pgettext("between articles", "; ").join(f"{line.get('quantity')} × {line.get('name')}" for line in lines[:ARTICLES_NAMED])
     more = max(len(lines) - ARTICLES_NAMED, 0) + left_out
     if more:
         facts = {"named": named, "count": more}

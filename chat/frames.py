@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 
 from accounts import sessions
 from accounts.models import User
+from chat import outages
 from chat.hub import Listener, hub
 
 logger = logging.getLogger(__name__)
@@ -71,7 +72,7 @@ class Frames(AsyncWebsocketConsumer):
             # Not Channels' own dispatch: it goes to a thread and back for each frame, to look after connections that we don't hold.
             await getattr(self, message["type"].replace(".", "_"))(message)
         except DatabaseError as error:
-            logger.warning("a socket is closed: the database failed with %s", type(error).__name__)
+            logger.warning("a socket is closed: the database failed (%s)", outages.reason(error))
             await self.close(RESTART)
 
     async def listen(self, room: str, listener: Listener) -> None:

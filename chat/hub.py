@@ -32,6 +32,7 @@ class Hub:
         self._rooms: dict[str, dict[Listener, Place]] = defaultdict(dict)
         self._lock = threading.Lock()
         self.relay: Callable[[str, Hint], None] | None = None
+        self.witness: Callable[[Hint], None] | None = None
 
     def join(self, room: str, listener: Listener) -> None:
         """Listen to a room from the running event loop."""
@@ -52,7 +53,9 @@ class Hub:
             self.relay(room, hint)
 
     def deliver(self, room: str, hint: Hint) -> None:
-        """Hand `hint` to everybody in the room of this process."""
+        """Hand `hint` to everybody in the room of this process; the witness hears it first, also where nobody listens."""
+        if self.witness:
+            self.witness(hint)
         with self._lock:
             listeners = list(self._rooms[room].items()) if room in self._rooms else []
         for listener, place in listeners:

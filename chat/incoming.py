@@ -5,23 +5,26 @@ back too: by its number, or by our own id in its body, it is known and adds noth
 still on its way, nobody can tell; then the webhook waits for that call's answer, which names the number.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from accounts.models import User
-from chat import backends, conversations, mirror, outbox
+from chat import announced, backends, conversations, mirror, outbox
 from chat.backends import names
-from chat.models import Conversation, Event, Member, MirroredEvent, UsedToken, WebhookReceipt
+from chat.mirrored import MirroredEvent, UsedToken, WebhookReceipt
+from chat.models import Conversation, Event, Member
 from chat.outbox import BackendError, State, Work
 from chat.sentences import said
 
 JSON = dict[str, Any]
 # A webhook can be faster than the reply to our own call that made the conversation or the member; after these it is a stranger's.
 ATTEMPTS_TO_BE_KNOWN = 6
+# What a slow Vonage does later than this after the repeat is not taken for the same any more.
+LATEST_SECOND_COPY = timedelta(hours=1)
 # Longer than a signature is taken at all (chat/backends/vonage_signatures.py).
 USED_TOKENS_KEPT = timedelta(hours=1)
 # `text` is what messages were called before v1.
@@ -85,7 +88,19 @@ def _settle(conversation: Conversation, receipt: WebhookReceipt) -> str:
         raise BackendError("Its sender is nobody of this conversation.", code="unknown_sender", permanent=is_permanent)
     if _is_on_its_way(conversation, sender, text.strip()):
         raise BackendError("A message of ours with the same words is on its way; its answer will tell.", code="waits_for_reply")
-    _add(conversation, sender, text.strip(), number=receipt.provider_event_id)
+    return _add_once(conversation, sender, text.strip(), receipt)
+
+
+def _add_once(conversation: Conversation, sender: Member, text: str, receipt: WebhookReceipt) -> str:
+    """Store it as its sender's line, unless it is one that we have; the reason where it is."""
+    told = announced.take(sender, text, at=receipt.created_at)
+    if told is None and announced.is_repeat(sender, text, at=receipt.created_at):
+        return said("The same line again: its sender's browser sent it once, and Vonage has it twice.")
+    if told is None and _is_given_up_copy(conversation, sender, text, receipt):
+        return ""
+    if told is None and _is_second_copy(conversation, sender, text, at=receipt.created_at):
+        return said("A second copy of a message of ours: Vonage did the work of a call that it had not answered.")
+    _add(conversation, sender, text, number=receipt.provider_event_id, about=told["about"] if told else sender.about_next)
     return ""
 
 
@@ -105,10 +120,9 @@ def _named(conversation: Conversation, name: str | None) -> list[Event]:
     return list(conversation.events.filter(sequence=int(number))) if number.isdecimal() and len(number) < 19 else []
 
 
-def _add(conversation: Conversation, sender: Member, text: str, *, number: str) -> None:
-    body: dict[str, object] = {"message_type": "text", "text": text}
+def _add(conversation: Conversation, sender: Member, text: str, *, number: str, about: int | None) -> None:
+    body: dict[str, object] = {"message_type": "text", "text": text} | ({"about": about} if about else {})
     if sender.about_next:
-        body["about"] = sender.about_next
         conversations.announce(sender, about=None)
     conversations.add_event(
         conversation, "message", body, sender=sender, key=f"{conversations.FROM_VONAGE}{number}"[:64], provider_id=number
@@ -119,8 +133,33 @@ def _is_on_its_way(conversation: Conversation, sender: Member, text: str) -> boo
     """Whether a copy of the same words by the same person has been sent, by us or by their browser, and its number is not known yet."""
     waiting = MirroredEvent.objects.filter(conversation=conversation, state=State.WAITING, event__provider_id=None)
     sent = waiting.filter(Q(attempts__gt=0) | Q(may_be_there=True))
-    mine = sent.filter(event__type="message", event__from_member=sender).select_related("event")
-    return any(row.event.body.get("text") == text for row in mine)
+    return _of_words(sent, sender, text) is not None
+
+
+def _is_given_up_copy(conversation: Conversation, sender: Member, text: str, receipt: WebhookReceipt) -> bool:
+    """Whether it is a copy of ours that may have been made when its row ended. Then the row is done after all."""
+    ended = MirroredEvent.objects.filter(
+        conversation=conversation, state__in=[State.FAILED, State.CANCELLED], finished_at__gt=receipt.created_at - mirror.LATEST_COPY
+    )
+    row = _of_words(ended.filter(Q(is_unknown=True) | Q(doubtful_calls__gt=0), event__provider_id=None), sender, text)
+    if row:
+        mirror.end_doubt(row, receipt.provider_event_id)
+    return row is not None
+
+
+def _is_second_copy(conversation: Conversation, sender: Member, text: str, *, at: datetime) -> bool:
+    """Whether it is what a call of ours did late, which was repeated meanwhile. Each such call stands for one webhook."""
+    doubtful = MirroredEvent.objects.filter(conversation=conversation, doubtful_calls__gt=0, finished_at__gt=at - LATEST_SECOND_COPY)
+    row = _of_words(doubtful, sender, text)
+    if row:
+        MirroredEvent.objects.filter(pk=row.pk).update(doubtful_calls=F("doubtful_calls") - 1)
+    return row is not None
+
+
+def _of_words(rows: QuerySet[MirroredEvent], sender: Member, text: str) -> MirroredEvent | None:
+    """The oldest of these copies that is of this message."""
+    mine = rows.filter(event__type="message", event__from_member=sender).select_related("event").order_by("pk")
+    return next((row for row in mine if row.event.body.get("text") == text), None)
 
 
 def _sender(conversation: Conversation, receipt: WebhookReceipt) -> Member | None:

@@ -10,6 +10,7 @@ import hashlib
 import re
 import uuid
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -107,6 +108,12 @@ def names(conversation: Conversation, subject: int) -> bool:
     return conversation.links.filter(subject=subject).exists()
 
 
+def opened_at(conversation: Conversation, subject: int) -> datetime | None:
+    """When a link beside this order was last opened for the first time: of each link, the first press of its button is kept."""
+    opened = conversation.links.filter(subject=subject).exclude(opened_at=None)
+    return opened.order_by("-opened_at").values_list("opened_at", flat=True).first()
+
+
 def revoke(link: AccessLink) -> bool:
     """End the link, and shut out every device that came by it, at once; False where somebody did so before."""
     with transaction.atomic():
@@ -155,6 +162,6 @@ def url_for(link: AccessLink) -> str:
 
 
 def masked(subject: int) -> str:
-    """An order's number for who has not come in yet: 1002 is ••02."""
-    digits = str(subject)
+    """An order's number for who has not come in yet: 1002 is ••02; empty where there is no order."""
+    digits = str(subject or "")
     return re.sub(r"\d", "•", digits[:-SHOWN_DIGITS]) + digits[-SHOWN_DIGITS:]

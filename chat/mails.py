@@ -8,8 +8,8 @@ from typing import Any
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives, get_connection
-from django.utils.encoding import punycode
 
+from accounts.mailable import with_ascii_domain
 from accounts.models import User
 from chat.outbox import BackendError, Call
 from chat.sentences import said
@@ -23,6 +23,7 @@ class Mail(EmailMultiAlternatives):
 
     `params`: what is in it, by name. `tags`: what it is about. `idempotency_key`: the same at every attempt. `message_id`: the
     provider's, after sending. `fits_template`: whether the provider's template (SENDINBLUE_TEMPLATE_ID) is made for it.
+    `may_have_left`: false where surely no earlier attempt has sent it.
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class Mail(EmailMultiAlternatives):
         self.tags = tags
         self.idempotency_key = str(idempotency_key)
         self.fits_template = fits_template
+        self.may_have_left = True
         self.message_id = ""
 
 
@@ -56,24 +58,33 @@ def find(write: Callable[[], Mail], *, since: datetime) -> Generator[Call, Any, 
     return message_id
 
 
-def recipient(customer: User) -> str:
-    """Whom the mail goes to: the customer, or SENDINBLUE_TO_* where that is set. Raises BackendError where there is no address."""
+def address(customer: User) -> str:
+    """Where mails for this customer go; empty where there is no address."""
+    return settings.SENDINBLUE_TO_EMAIL or customer.email
+
+
+def recipient(customer: User, *, then: str) -> str:
+    """Whom the mail goes to: the customer, or SENDINBLUE_TO_* where that is set. Raises BackendError where there is no address.
+
+    `then`: what sends this kind of mail once the address is right, as `said`, such as "press “Retry now”".
+    """
     if settings.SENDINBLUE_TO_EMAIL:
         return formataddr((settings.SENDINBLUE_TO_NAME, settings.SENDINBLUE_TO_EMAIL))
-    if not customer.email:
-        told = said("%(name)s has no mail address. Add one to the customer, then press “Resend”.", name=customer.display_name)
+    if not address(customer):
+        told = said("%(name)s has no mail address. Add one to the customer, then %(act)s.", name=customer.display_name, act=then)
         raise BackendError(told, code="no_address", permanent=True)
     # A line break in a name that came past the forms would end the header.
-    return formataddr((" ".join(customer.display_name.split()), _in_ascii(customer.email)))
+    return formataddr((" ".join(customer.display_name.split()), _in_ascii(customer.email, then=then)))
 
 
-def _in_ascii(address: str) -> str:
+def _in_ascii(address: str, *, then: str) -> str:
     """The address with its domain as mail headers need it: anna@müller.de is anna@xn--mller-kva.de.
 
     Raises BackendError where the part before the @ is not ASCII: few servers take such mail (RFC 6531), and Sendinblue does not.
     """
-    local, _at, domain = address.rpartition("@")
-    if not local.isascii():
-        told = said("The mail address %(address)s has letters that mail servers refuse. Correct it, then press “Resend”.", address=address)
+    if not address.rpartition("@")[0].isascii():
+        told = said(
+            "The mail address %(address)s has letters that mail servers refuse. Correct it, then %(act)s.", address=address, act=then
+        )
         raise BackendError(told, code="bad_address", permanent=True)
-    return f"{local}@{punycode(domain)}"
+    return with_ascii_domain(address)

@@ -31,15 +31,16 @@ class Outbox(Collector):
         now = outbox.clock()
         for model in outbox.rules():
             kind = str(model._meta.model_name)
-            due = Q(state=State.WAITING, next_attempt_at__lte=now)
-            counted = model._base_manager.filter(state__in=[State.WAITING, State.FAILED]).aggregate(
+            due = Q(next_attempt_at__lte=now)
+            # Two questions, each by an index of its own: nearly all rows are done, and none of those is read.
+            counted = model._base_manager.filter(state=State.WAITING).aggregate(
                 due=Count("pk", filter=due),
-                waiting=Count("pk", filter=Q(state=State.WAITING, next_attempt_at__gt=now)),
-                unknown=Count("pk", filter=Q(state=State.WAITING, is_unknown=True)),
-                failed=Count("pk", filter=Q(state=State.FAILED)),
+                waiting=Count("pk", filter=Q(next_attempt_at__gt=now)),
+                unknown=Count("pk", filter=Q(is_unknown=True)),
                 oldest=Min("next_attempt_at", filter=due),
             )
             since = counted.pop("oldest")
+            counted["failed"] = model._base_manager.filter(state=State.FAILED).count()
             for state, count in counted.items():
                 rows.add_metric([kind, state], count)
             oldest.add_metric([kind], (now - since).total_seconds() if since else 0)
@@ -72,7 +73,7 @@ class Sockets(Collector):
 
 
 def register() -> None:
-    """Make both known, once."""
+    """Make all of them known, once."""
     REGISTRY.register(Outbox())
     REGISTRY.register(Sockets())
     REGISTRY.register(Circuits())

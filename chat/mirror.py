@@ -16,11 +16,12 @@ from django.db import IntegrityError, models, transaction
 from django.db.models import Q
 
 from accounts.models import User
-from chat import backends, outbox
+from chat import backends, backoff, outbox
 from chat.backends import names
 from chat.backends.base import AlreadyThereError, Copy, Mirror, NotThereError, Page, RefusedForGoodError
-from chat.models import Conversation, Event, EventKind, Member, MirroredEvent, MirrorRefusal
-from chat.outbox import BackendError, Call, State, Work
+from chat.mirrored import EventKind, MirroredEvent, MirrorRefusal
+from chat.models import Conversation, Event, Member
+from chat.outbox import BackendError, Call, OutboxRow, State, Work
 from chat.sentences import said
 from chat.wakes import wake
 
@@ -31,7 +32,8 @@ logger = logging.getLogger(__name__)
 MOST_REFUSALS = 3
 # Twice the time after which a copy is given up.
 LATEST_COPY = timedelta(hours=2 * settings.OUTBOX_MAX_AGE_HOURS)
-Step = Generator[Call, Any, str]
+# Work that comes to the provider's id of something.
+IdWork = Generator[Call, Any, str]
 
 
 @outbox.works_on(MirroredEvent)
@@ -82,7 +84,7 @@ class _Copying:
         if self.event.type != "member:joined":
             yield from self._event(member_id if sender else None)
 
-    def _member(self, member: Member) -> Step:
+    def _member(self, member: Member) -> IdWork:
         if member.provider_id:
             return member.provider_id
         user_id = yield from self._user(member.user)
@@ -99,7 +101,7 @@ class _Copying:
         self._keep(member, found)
         return found
 
-    def _user(self, user: User) -> Step:
+    def _user(self, user: User) -> IdWork:
         if user.provider_id:
             return user.provider_id
         name = names.of_user(user)
@@ -110,7 +112,7 @@ class _Copying:
         self._keep(user, found)
         return found
 
-    def _conversation(self) -> Step:
+    def _conversation(self) -> IdWork:
         if self.conversation.provider_id:
             return self.conversation.provider_id
         name, shown = self.conversation.name, self.conversation.customer.display_name
@@ -132,13 +134,18 @@ class _Copying:
         found = None
         if self.row.attempts > 1 or self.row.may_be_there:
             # An earlier attempt may have done it and not heard so, or died before it could note it; or the sender's browser did it.
+            in_doubt = self.row.may_be_there if self.row.attempts == 1 else self.row.is_unknown or not self.row.error_code
             found = yield from self._look_for(conversation_id, copy)
-            self.row.stamp()
+            self.row.stamp(doubtful_calls=self.row.doubtful_calls + (in_doubt and not found))
         try:
             found = found or (yield vonage(partial(self.mirror.add_event, conversation_id, copy)))
         except NotThereError as error:
             if error.what == "member" and self.event.from_member:
                 Member.objects.filter(pk=self.event.from_member.pk).update(provider_id=None)
+            raise
+        except BackendError as error:
+            if error.code in backoff.SLOW:
+                error.retry_after = max(error.retry_after or 0.0, backoff.SLOW_SECONDS)
             raise
         note_event_id(self.event, found)
 
@@ -154,23 +161,14 @@ class _Copying:
         newer_than = max(older, default=0)
         taken = {str(number) for number in numbers if number > newer_than}
         look = partial(self.mirror.find_event, conversation_id, copy, newer_than=newer_than, taken=taken)
-        return (yield from self._search(lambda cursor: look(cursor=cursor)))
+        return (yield from search(self.row, lambda cursor: look(cursor=cursor)))
 
-    def _find(self, look: Callable[[str | None], Page], refused: AlreadyThereError) -> Step:
+    def _find(self, look: Callable[[str | None], Page], refused: AlreadyThereError) -> IdWork:
         """What must be there, because the provider said so. Raises where it is not: another attempt may see it."""
-        found = yield from self._search(look)
+        found = yield from search(self.row, look)
         if found is None:
             raise BackendError(said("%(refused)s But it can't be found.", refused=refused), code=refused.code)
         return found
-
-    def _search(self, look: Callable[[str | None], Page]) -> Generator[Call, Any, str | None]:
-        cursor: str | None = None
-        while True:
-            page: Page = yield vonage(partial(look, cursor))
-            if page.found or not page.cursor or page.cursor == cursor:
-                return page.found
-            cursor = page.cursor
-            self.row.stamp()  # each page has a lease of its own
 
     def _keep(self, thing: User | Conversation | Member, provider_id: str) -> None:
         try:
@@ -180,6 +178,17 @@ class _Copying:
         except IntegrityError:
             raise BackendError(said("Vonage gave %(id)s to two of ours.", id=provider_id), code="id_given_twice", permanent=True) from None
         thing.provider_id = provider_id
+
+
+def search(row: OutboxRow, look: Callable[[str | None], Page]) -> Generator[Call, Any, str | None]:
+    """The id of what `look` finds, page by page; None where it is on no page."""
+    cursor: str | None = None
+    while True:
+        page: Page = yield vonage(partial(look, cursor))
+        if page.found or not page.cursor or page.cursor == cursor:
+            return page.found
+        cursor = page.cursor
+        row.stamp()  # each page has a lease of its own
 
 
 def doubt_uncopied() -> int:
@@ -194,6 +203,15 @@ def note_event_id(event: Event, provider_id: str) -> None:
             Event.objects.filter(pk=event.pk, provider_id=None).update(provider_id=provider_id)
     except IntegrityError:
         logger.warning("event %s has the number of another event at Vonage", event.pk)
+
+
+def end_doubt(row: MirroredEvent, provider_id: str) -> None:
+    """A webhook brought the copy of a row that had ended without anybody knowing: it is done."""
+    note_event_id(row.event, provider_id)
+    # The last call of a row whose outcome is unknown was never looked for, so it is not among the counted ones.
+    left = row.doubtful_calls - (not row.is_unknown)
+    told = {"state": State.DONE, "finished_at": outbox.clock(), "last_error": "", "error_code": "", "is_unknown": False}
+    MirroredEvent.objects.filter(pk=row.pk, state=row.state).update(**told, doubtful_calls=left)
 
 
 def refusals_of(conversation: Conversation, kind: EventKind) -> "models.QuerySet[MirrorRefusal]":
@@ -234,8 +252,7 @@ def try_again(refusal: MirrorRefusal) -> int:
             Member.objects.filter(conversation__in=of_conversations).update(provider_id=None)
             of_conversations.update(provider_id=None)
         refusals.delete()
-        now = outbox.clock()
-        due = stopped.update(state=State.WAITING, next_attempt_at=now, created_at=now, finished_at=None, last_error="", error_code="")
+        due = stopped.update(**MirroredEvent.afresh(), last_error="", error_code="")
         transaction.on_commit(wake)
     return due
 

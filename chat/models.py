@@ -6,12 +6,12 @@ from typing import Self
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from chat.entry.models import AccessLink, AddressNotice, Device, LinkRequest, LinkUse, MailedAnswer, MailedCode, MailedLink  # noqa: F401 - models are looked for here
-from chat.outbox import WORKER, OutboxRow, State, clock
+from chat.mirrored import MirroredEvent, MirrorRefusal, UsedToken, WebhookReceipt  # noqa: F401 - models are looked for here
 from chat.phones.models import CallReport, Notice, PhoneCall, StoredLeg, StoredText  # noqa: F401 - models are looked for here
 from chat.privacy.models import Deletion  # noqa: F401 - and here
 
@@ -80,13 +80,16 @@ class Conversation(models.Model):
 
 
 class Member(models.Model):
-    """A person in a conversation. `seen_sequence`: the last event they have had before their eyes."""
+    """A person in a conversation. `seen_sequence`: the last event they have had before their eyes.
+
+    `seen_at`: when that mark last passed a message of the other side, or went up because they wrote below something that it had not passed.
+    `announced`: `chat/announced.py`.
+    """
 
     class State(models.TextChoices):
-        """Vonage's words."""
+        """Vonage's word for it. Nobody leaves a conversation here."""
 
         JOINED = "JOINED", _("joined")
-        LEFT = "LEFT", _("left")
 
     public_id = models.CharField(_("id"), max_length=40, unique=True, default=new_member_id, editable=False)
     provider_id = models.CharField(_("Vonage id"), max_length=100, null=True, blank=True, editable=False)
@@ -94,8 +97,10 @@ class Member(models.Model):
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="memberships")
     state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.JOINED)
     seen_sequence = models.PositiveBigIntegerField(_("seen"), default=0)
+    seen_at = models.DateTimeField(_("seen at"), null=True, blank=True, editable=False)
     # The order that their next message through Vonage is about: it can't say so itself, their page tells us right before.
     about_next = models.PositiveBigIntegerField(null=True, blank=True, editable=False)
+    announced = models.JSONField(default=list, blank=True, editable=False)
     # When everything they have sent would have been sent at the allowed pace; ahead of now by how far they used up their patience.
     paced_until = models.DateTimeField(null=True, blank=True, editable=False)
     joined_at = models.DateTimeField(_("joined"), default=timezone.now)
@@ -112,6 +117,18 @@ class Member(models.Model):
     def is_customer(self) -> bool:
         """Whether this is the customer whose conversation it is; everybody else answers."""
         return self.user_id == self.conversation.customer_id
+
+    def note_words(self, sequence: int, *, read: int | None, at: datetime) -> bool:
+        """Move the mark for their message of that number, written with all up to `read` before their eyes (None: all above it).
+
+        Whether they have thereby seen all; their own words below what they have seen hold nothing back. Does not save.
+        """
+        above = sequence - 1
+        seen = max(self.seen_sequence, above if read is None else min(read, above))
+        if self.seen_sequence < seen:
+            self.seen_at = at
+        self.seen_sequence = sequence if seen == above else seen
+        return seen == above
 
     def take_turn(self, now: datetime) -> float:
         """0 where one more message keeps to MESSAGES_PER_MINUTE (half a minute's worth may come at once), else the seconds to wait.
@@ -160,130 +177,6 @@ class Event(models.Model):
 
     def __str__(self) -> str:
         return f"{self.type} {self.sequence}"
-
-
-class EventKind(models.TextChoices):
-    """What Vonage may refuse by itself: it ended messages, and nobody says what becomes of custom events."""
-
-    EVERYTHING = "everything", _("everything")
-    MESSAGE = "message", _("messages")
-    CUSTOM = "custom", _("custom events")
-
-    @classmethod
-    def of(cls, event_type: str) -> "EventKind":
-        """The kind of an event's type; what is neither (a membership) stands and falls with everything."""
-        family = event_type.partition(":")[0]
-        return cls(family) if family in {cls.MESSAGE, cls.CUSTOM} else cls.EVERYTHING
-
-
-class MirroredEvent(OutboxRow):
-    """That one event is copied to Vonage. Only the first waiting row of a conversation is ever due, so their order is kept.
-
-    A row that ended `cancelled` with the code `refused` was not taken by Vonage (MirrorRefusal says why) and can be tried again.
-    """
-
-    providers = ("Vonage",)
-
-    REFUSED = "refused"
-    # Copies may wait, mails may not: a Vonage that hangs never holds more of a worker's threads than this.
-    MOST_AT_ONCE = 20
-
-    event = models.OneToOneField(Event, on_delete=models.CASCADE, related_name="mirrored", verbose_name=_("event"))
-    conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="+", verbose_name=_("conversation"))
-    # The sender's browser may have made the copy itself, through the Client SDK.
-    may_be_there = models.BooleanField(default=False, editable=False)
-
-    class Meta(OutboxRow.Meta):
-        verbose_name = _("copy at Vonage")
-        verbose_name_plural = _("copies at Vonage")
-        ordering = ["-pk"]
-        indexes = [
-            *OutboxRow.Meta.indexes,
-            models.Index(fields=["conversation", "id"], condition=Q(state="waiting"), name="mirrored_waiting"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.conversation_id}/{self.event_id}"
-
-    @classmethod
-    def due(cls, now: datetime) -> "models.QuerySet[Self]":
-        """Never past an earlier waiting row of the same conversation."""
-        earlier = cls._base_manager.filter(state=State.WAITING, conversation=OuterRef("conversation"), pk__lt=OuterRef("pk"))
-        return super().due(now).filter(~Exists(earlier))
-
-    @classmethod
-    def room(cls, limit: int, now: datetime) -> int:
-        """Never too many of this worker's at once: others have threads of their own, and a dead one's leases would leave nobody any."""
-        held = cls._base_manager.filter(state=State.WAITING, lease_token__isnull=False, next_attempt_at__gt=now)
-        tokens = held.values_list("lease_token", flat=True)
-        return min(limit, cls.MOST_AT_ONCE - sum(token is not None and token.node == WORKER for token in tokens))
-
-    def end_refused(self, reason: str) -> None:
-        """Vonage takes no such event (any more); the rule returns right after this."""
-        self._write(
-            state=State.CANCELLED, finished_at=clock(), lease_token=None, last_error=reason, error_code=self.REFUSED, is_unknown=False
-        )
-
-
-class MirrorRefusal(models.Model):
-    """That Vonage refused a kind of event for good: in one conversation, or (`conversation` null) in all of them.
-
-    While the row is here nothing of that kind is sent. "Try again" in the admin removes it (`chat/mirror.py`).
-    """
-
-    conversation = models.ForeignKey(
-        Conversation, on_delete=models.CASCADE, null=True, blank=True, related_name="refusals", verbose_name=_("conversation")
-    )
-    kind = models.CharField(_("kind"), max_length=10, choices=EventKind.choices)
-    code = models.CharField(_("code"), max_length=100)
-    reason = models.TextField(_("reason"))
-    is_gone = models.BooleanField(_("not there any more"), default=False)
-    created_at = models.DateTimeField(_("since"), default=timezone.now)
-
-    class Meta:
-        verbose_name = _("refusal by Vonage")
-        verbose_name_plural = _("refusals by Vonage")
-        ordering = ["-pk"]
-        constraints = [
-            models.UniqueConstraint(fields=["conversation", "kind"], name="one_refusal_per_conversation_and_kind"),
-            models.UniqueConstraint(fields=["kind"], condition=Q(conversation__isnull=True), name="one_refusal_of_all_per_kind"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.conversation or _('every conversation')}: {self.get_kind_display()}"
-
-
-class WebhookReceipt(OutboxRow):
-    """An event that Vonage's webhook told us of, stored once and folded into our record by the worker.
-
-    `payload` is Vonage's JSON, and empty once it has been folded in: the record keeps the words, not the envelope.
-    """
-
-    provider_conversation_id = models.CharField(_("conversation at Vonage"), max_length=100)
-    provider_event_id = models.CharField(_("event at Vonage"), max_length=100)
-    type = models.CharField(_("type"), max_length=100)
-    payload = models.JSONField(_("payload"), default=dict)
-
-    class Meta(OutboxRow.Meta):
-        verbose_name = _("webhook of Vonage")
-        verbose_name_plural = _("webhooks of Vonage")
-        ordering = ["-pk"]
-        constraints = [
-            models.UniqueConstraint(fields=["provider_conversation_id", "provider_event_id"], name="one_receipt_per_provider_event"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.type} {self.provider_event_id}"
-
-
-class UsedToken(models.Model):
-    """The `jti` of a webhook's signature that was accepted: the same one is not accepted twice. Kept as long as it is young enough."""
-
-    jti = models.CharField(max_length=200, unique=True)
-    used_at = models.DateTimeField(default=timezone.now, db_index=True)
-
-    def __str__(self) -> str:
-        return self.jti
 
 
 class WorkerBeat(models.Model):

@@ -11,28 +11,26 @@ comes due by itself; a living one renews the leases of what it has under way. Ev
 token: a late zombie changes nothing.
 """
 
-import secrets
-import uuid
 from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Self, TypeVar
 
 from django.conf import settings
-from django.contrib import admin
 from django.db import connection, models, transaction
-from django.db.models.functions import Now
+from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django_guid import get_guid
 
 from accounts.storable import storable
-from chat import backoff, sentences, statements
+from chat import backoff, leases, sentences, statements
+from chat.leases import lease
 from chat.wakes import wake
 
 LONGEST_ERROR = 2000
-# Names this process in the tokens of its leases.
-WORKER = secrets.randbits(48)
+# Attempts after which a row that comes back from dead workers only is suspected of killing them.
+TIME_AND_AGAIN = 3
 
 
 class BackendError(Exception):
@@ -91,10 +89,11 @@ def current_correlation_id() -> str:
 class OutboxRow(models.Model):
     """Something that must leave the house, and how far it got. Times are UTC, by the database's clock where it has one.
 
-    `providers`: the names of the circuits that its calls go through (`chat/backends/circuit.py`).
+    `providers`: the circuits of its calls (`chat/backends/circuit.py`). `MOST_AT_ONCE`: how many threads of a worker such rows may hold.
     """
 
     providers: ClassVar[tuple[str, ...]] = ()
+    MOST_AT_ONCE: ClassVar[int | None] = None
 
     state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.WAITING, editable=False)
     attempts = models.PositiveIntegerField(_("attempts"), default=0, editable=False)
@@ -105,12 +104,16 @@ class OutboxRow(models.Model):
     error_code = models.CharField(_("error code"), max_length=100, blank=True, editable=False)
     correlation_id = models.CharField(_("correlation id"), max_length=36, blank=True, default=current_correlation_id, editable=False)
     created_at = models.DateTimeField(_("created"), db_default=Now(), editable=False)
+    # From its first claim on it has the maximum age, and not from when it was made: no worker may have been there for days.
+    tried_since = models.DateTimeField(null=True, editable=False)
     finished_at = models.DateTimeField(_("finished"), null=True, editable=False)
 
     class Meta:
         abstract = True
         indexes = [
             models.Index(fields=["next_attempt_at"], condition=models.Q(state="waiting"), name="%(app_label)s_%(class)s_due"),
+            # Of its own, because for SQLite a claim's "waiting" does not follow from "waiting or failed".
+            models.Index(fields=["id"], condition=models.Q(state="failed"), name="%(app_label)s_%(class)s_fail"),
         ]
 
     def save(self, *args: Any, **kwargs: Any) -> None:
@@ -127,9 +130,11 @@ class OutboxRow(models.Model):
     @classmethod
     def stamp_together(cls, rows: "Sequence[Self]", **fields: Any) -> None:
         """Stamp several rows of this process in one statement. Raises LeaseLostError, and stamps none, where one is no longer ours."""
+        if not rows:
+            return
         fields |= {"next_attempt_at": clock() + lease(), "is_unknown": False}
         with transaction.atomic():
-            if cls._held(rows).update(**fields) != len(rows):
+            if cls.held(rows).update(**fields) != len(rows):
                 raise LeaseLostError(f"one of {len(rows)} {cls._meta.label}")
         for row in rows:
             row._set(fields)
@@ -138,45 +143,47 @@ class OutboxRow(models.Model):
         """Nothing is left to do; `fields` are what the last step brought. A row that has ended already stays as it is."""
         if self.state in {State.CANCELLED, State.DONE}:
             return
-        ended = {"state": State.DONE, "finished_at": clock(), "lease_token": None}
-        self._write(**ended, last_error="", error_code="", is_unknown=False, **fields)
+        self._write(state=State.DONE, finished_at=clock(), lease_token=None, last_error="", error_code="", is_unknown=False, **fields)
 
-    @admin.display(description=_("last error"), ordering="last_error")
     def error_in_words(self) -> str:
         """What went wrong last, in the active language."""
         return sentences.in_words(self.last_error)
 
     def cancel(self, reason: str) -> None:
         """Nothing is to be done any more. The rule returns right after this."""
-        self._write(state=State.CANCELLED, finished_at=clock(), last_error=reason, is_unknown=False)
+        self._write(state=State.CANCELLED, finished_at=clock(), lease_token=None, last_error=reason, is_unknown=False)
 
     def give_back(self, error: BackendError) -> None:
         """Try again later, or, after a permanent refusal or too long a time, stop where a person sees it."""
         now = clock()
-        told = {
-            "last_error": storable(str(error))[:LONGEST_ERROR],
-            "error_code": storable(error.code)[:100],
-            "is_unknown": error.unknown or self.is_unknown,
-        }
-        if error.permanent or self._is_too_old(now):
+        told: dict[str, Any] = {"is_unknown": error.unknown or self.is_unknown}
+        if error.code not in backoff.HELD_BACK or self.error_code in {"", *backoff.NOT_TRIED}:
+            told |= {"last_error": storable(str(error))[:LONGEST_ERROR], "error_code": storable(error.code)[:100]}
+        is_turn, is_tried = isinstance(error, TooEarlyError), error.code not in backoff.NOT_TRIED
+        if error.permanent or (self._is_too_old(now) and is_tried and not is_turn):
             self._write(state=State.FAILED, finished_at=now, lease_token=None, **told)
             return
-        if error.code in backoff.NOT_TRIED:
+        if not is_tried:
             told["attempts"] = max(0, self.attempts - 1)
-        waited, is_turn = now - self.created_at, isinstance(error, TooEarlyError)
+        waited = now - (self.tried_since or now)
         delay = backoff.delay(self.attempts, waited=waited, retry_after=error.retry_after, code=error.code, is_turn=is_turn)
         self._write(next_attempt_at=now + delay, lease_token=None, **told)
 
     def retry_now(self) -> bool:
         """Make a failed or waiting row due at once; False where it is done, cancelled or being worked on."""
         free = type(self)._base_manager.filter(pk=self.pk, state__in=[State.FAILED, State.WAITING])
-        changed = free.filter(lease_token=None).update(state=State.WAITING, next_attempt_at=clock(), created_at=clock(), finished_at=None)
+        changed = free.filter(lease_token=None).update(**self.afresh())
         if changed:
             transaction.on_commit(wake)
         return bool(changed)
 
+    @staticmethod
+    def afresh() -> dict[str, Any]:
+        """What a row has that is due at once and has its whole time before it."""
+        return {"state": State.WAITING, "next_attempt_at": clock(), "tried_since": None, "finished_at": None}
+
     def _is_too_old(self, now: datetime) -> bool:
-        return now - self.created_at > timedelta(hours=settings.OUTBOX_MAX_AGE_HOURS)
+        return self.tried_since is not None and now - self.tried_since > timedelta(hours=settings.OUTBOX_MAX_AGE_HOURS)
 
     def _write(self, **fields: Any) -> None:
         ours = {"id": self.pk, "lease_token": self.lease_token, "state": State.WAITING}
@@ -189,7 +196,7 @@ class OutboxRow(models.Model):
             setattr(self, name, value)
 
     @classmethod
-    def _held(cls, rows: "Iterable[Self]") -> "models.QuerySet[Self]":
+    def held(cls, rows: "Iterable[Self]") -> "models.QuerySet[Self]":
         """Those of the rows that are still ours."""
         tokens = {row.pk: row.lease_token for row in rows}
         return cls._base_manager.filter(pk__in=tokens, lease_token__in=set(tokens.values()), state=State.WAITING)
@@ -197,7 +204,7 @@ class OutboxRow(models.Model):
     @classmethod
     def renew(cls, rows: "Iterable[Self]") -> None:
         """Hold rows whose calls are still under way for another lease; one that is not ours any more stays as it is."""
-        cls._held(rows).update(next_attempt_at=clock() + lease())
+        cls.held(rows).update(next_attempt_at=clock() + lease())
 
     @classmethod
     def due(cls, now: datetime) -> "models.QuerySet[Self]":
@@ -205,28 +212,35 @@ class OutboxRow(models.Model):
         return cls._base_manager.filter(state=State.WAITING, next_attempt_at__lte=now)
 
     @classmethod
-    def room(cls, limit: int, now: datetime) -> int:
-        """How many of up to `limit` due rows may be claimed now."""
-        return limit
+    def earlier_waiting(cls, same: str) -> "models.QuerySet[Self]":
+        """For a `due` that keeps an order: those before the row in question that wait too and have the same in the field of that name."""
+        return cls._base_manager.filter(state=State.WAITING, pk__lt=models.OuterRef("pk"), **{same: models.OuterRef(same)})
+
+    @classmethod
+    def in_hand(cls, now: datetime) -> "list[Self]":
+        """This worker's rows under way. Others have threads of their own, and a dead one's leases would leave nobody any."""
+        held = cls._base_manager.filter(state=State.WAITING, lease_token__isnull=False, next_attempt_at__gt=now)
+        return [row for row in held if leases.is_own(row.lease_token)]
 
     @classmethod
     def claim(cls, limit: int) -> list[Self]:
         """Take up to `limit` due rows under one new lease, oldest first. A poll that finds nothing takes no lock at all.
 
-        A row that comes back from a dead worker for longer than the maximum age ends in `failed`: it may be what kills them.
+        A row that comes back from dead workers for longer than the maximum age ends in `failed`: it may be what kills them.
         """
         now = clock()
-        due = cls.due(now).order_by("next_attempt_at", "pk")
-        if not due.exists() or (free := cls.room(limit, now)) <= 0:
+        due, most = cls.due(now).order_by("next_attempt_at", "pk"), cls.MOST_AT_ONCE
+        if not due.exists() or (free := limit if most is None else min(limit, most - len(cls.in_hand(now)))) <= 0:
             return []
-        token, until = new_token(), now + lease()
+        token, until = leases.new_token(), now + lease()
         with transaction.atomic():
             rows: list[Self] = list(due.select_for_update(skip_locked=True, of=("self",), no_key=True)[:free])
             taken = cls._base_manager.filter(pk__in=[row.pk for row in rows])
-            taken.update(lease_token=token, next_attempt_at=until, attempts=models.F("attempts") + 1)
-        fatal = [row for row in rows if row.lease_token and row._is_too_old(now)]
+            began = Coalesce("tried_since", models.Value(now))
+            taken.update(lease_token=token, next_attempt_at=until, attempts=models.F("attempts") + 1, tried_since=began)
+        fatal = [row for row in rows if row.lease_token and row.attempts >= TIME_AND_AGAIN and row._is_too_old(now)]
         for row in rows:
-            row.lease_token, row.next_attempt_at, row.attempts = token, until, row.attempts + 1
+            row.lease_token, row.next_attempt_at, row.attempts, row.tried_since = token, until, row.attempts + 1, row.tried_since or now
         for row in fatal:
             row.give_back(BackendError("The worker ended in the middle of this, time and again.", code="worker_died", unknown=True))
         return [row for row in rows if row not in fatal]
@@ -283,13 +297,3 @@ def clock() -> datetime:
         cursor.execute("SELECT statement_timestamp()")
         now: datetime = cursor.fetchone()[0]
         return now
-
-
-def lease() -> timedelta:
-    """How long a claimed row is ours."""
-    return timedelta(seconds=settings.OUTBOX_LEASE_SECONDS)
-
-
-def new_token() -> uuid.UUID:
-    """A new lease's token. Its last 48 bits (`node`) name this process, for `chat/alive.py`; the others are random."""
-    return uuid.UUID(int=(uuid.uuid4().int >> 48 << 48) | WORKER)

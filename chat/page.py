@@ -10,12 +10,13 @@ from django.http import HttpRequest
 from django.middleware.csrf import get_token
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from chat import away, conversations, folds, shapes
+from chat import addresses, away, conversations, desk, folds, shapes
 from chat.access import Party
 from chat.entry import devices
-from chat.models import Event, Member
+from chat.models import Conversation, Event, Member
 from chat.phones import calls, numbers, story
 
 GROUP_SECONDS = 60
@@ -25,7 +26,8 @@ Context = dict[str, Any]
 
 def conversation_page(request: HttpRequest, party: Party, number: int) -> Context:
     """The template's context: `page` (also for the scripts), `order`, `orders`, `days`, `older_url` (for a browser without scripts),
-    `is_solved`, and for agents `entry`.
+    `is_solved`, `answering` (who wrote to the customer last), and for agents `entry` and `others`, how many
+    other customers wait.
     """
     member = party.member()
     conversation = party.conversation
@@ -34,11 +36,12 @@ def conversation_page(request: HttpRequest, party: Party, number: int) -> Contex
     orders = [folds.worded(order) for order in found]
     before = event_number(request.GET.get("before", ""))
     shown = newest if before is None else conversations.history(conversation, before=before)
+    people = _people(conversation)
     page = {
         "me": {"username": party.user.username, "name": party.user.display_name, "role": party.role, "member": member.public_id},
         "conversation": {"id": conversation.public_id, "sequence": newest[-1].sequence if newest else 0},
         "customer": {"name": conversation.customer.display_name, "username": conversation.customer.username},
-        "members": shapes.members(conversation),
+        "members": [shapes.member(one, conversation) for one in people],
         "events": shapes.events(newest, conversation),
         "has_older": bool(newest and newest[0].sequence > 1),
         "orders": found,
@@ -55,9 +58,55 @@ def conversation_page(request: HttpRequest, party: Party, number: int) -> Contex
     }
     order = next((order for order in orders if order["id"] == number), None)
     older_url = f"{request.path}?before={shown[0].sequence}" if shown and shown[0].sequence > 1 else ""
-    entry = devices.standing(conversation) if party.role == "agent" else None
-    drawn = {"order": order, "orders": orders, "days": _days(shown, member, orders), "older_url": older_url}
-    return drawn | {"page": page, "entry": entry, "is_solved": folds.is_solved(newest)}
+    days = _days(shown, member, orders)
+    if before is None:
+        _tell_fate(days, people, member)
+    drawn = {"order": order, "orders": orders, "days": days, "older_url": older_url}
+    said = {"is_solved": folds.is_solved(newest), "answering": _answering(newest, conversation)}
+    return drawn | _beside(party) | said | {"page": page}
+
+
+def _beside(party: Party) -> Context:
+    """What agents alone see: how the customer's link fares, and how many others wait."""
+    if party.role != "agent":
+        return {"entry": None, "others": 0}
+    return {"entry": devices.standing(party.conversation), "others": desk.others(party.conversation)}
+
+
+def _answering(events: list[Event], conversation: Conversation) -> str:
+    """The name of the agent who wrote last; "" where none did."""
+    senders = (event.from_member for event in reversed(events) if event.type == "message")
+    return next((sender.user.display_name for sender in senders if sender and sender.user_id != conversation.customer_id), "")
+
+
+def as_customer(conversation: Conversation, number: int) -> Context | None:
+    """What the customer sees beside this order, for somebody else to look at (`chat/as_customer.html`); None before they are in.
+
+    Nobody joins by it, nothing counts as seen, and it names no address at which anything could be done.
+    """
+    member = conversation.members.filter(user=conversation.customer_id).first()
+    if member is None:
+        return None
+    member.conversation = conversation
+    newest, found = conversations.history(conversation), folds.orders(conversation)
+    orders = [folds.worded(order) for order in found]
+    page = {
+        "me": {"role": "customer"},
+        "customer": {"name": conversation.customer.display_name},
+        "order_id": number,
+        "urls": {},
+        "shop": settings.SHOP_NAME,
+        "away": away.notice(conversation, newest, found),
+    }
+    order = next((order for order in orders if order["id"] == number), None)
+    days = _days(newest, member, orders)
+    _tell_fate(days, _people(conversation), member)
+    return {"page": page, "order": order, "orders": orders, "days": days}
+
+
+def _people(conversation: Conversation) -> list[Member]:
+    """Everybody in it, the customer first."""
+    return list(conversation.members.select_related("user").order_by("pk"))
 
 
 def event_number(text: str) -> int | None:
@@ -79,6 +128,7 @@ def _urls(request: HttpRequest, party: Party, number: int) -> dict[str, str]:
         "new_link": reverse("new-link"),
     }
     if party.role == "agent":
+        urls |= {"conversations": reverse("api:conversations"), "inbox_socket": "/ws/inbox/"}
         urls["solve"] = reverse("api:conversation-solve", args=[public_id]) + speaker
     if party.role == "customer":
         urls["present"] = reverse("api:conversation-present", args=[public_id]) + speaker
@@ -117,7 +167,25 @@ def _days(events: list[Event], me: Member, orders: list[folds.Fold]) -> list[Con
             rows[-1]["pin"] = pin if pin != pinned else None
             pinned = pin
     by_day = groupby((row for row in rows if row["kind"] != "system"), key=lambda row: row["day"])
-    return [{"date": day, "rows": list(of_day)} for day, of_day in by_day]
+    return [{"date": day, "days_ago": (timezone.localdate() - day).days, "rows": list(of_day)} for day, of_day in by_day]
+
+
+def _tell_fate(days: list[Context], people: list[Member], me: Member) -> None:
+    """Under the reader's last message: "Sent", or "Seen" and, where that is known, when (`seenAtOf` in stream.js)."""
+    messages = [row for day in days for row in day["rows"] if row["kind"] == "message"]
+    last = next((row for row in reversed(messages) if row["mine"]), None)
+    if last is None:
+        return
+    readers = [one for one in people if one.is_customer != me.is_customer and one.seen_sequence >= last["event"].sequence]
+    ours = [row["event"].sequence for row in messages if row["side"] in {"mine", "ours"}]
+    # The moment of a mark is that of the last message it passed.
+    known = [one.seen_at for one in readers if one.seen_at and not any(last["event"].sequence < it <= one.seen_sequence for it in ours)]
+    if known:
+        seen_at = timezone.localtime(min(known))
+        moment = date_format(seen_at, "H:i" if seen_at.date() == last["day"] else "DATETIME_FORMAT")
+        last["fate"] = _("Seen {time}").format(time=moment)
+    else:
+        last["fate"] = _("Seen") if readers else _("Sent")
 
 
 def _pin(event: Event, orders: dict[int, folds.Fold]) -> Context | None:
@@ -127,8 +195,9 @@ def _pin(event: Event, orders: dict[int, folds.Fold]) -> Context | None:
     if order is None or then is None:
         return {"number": number} if number else None
     is_changed = [then[name] != order[name] for name in ("status", "total")]
-    now = _(order["status"]) + (f", {order['total_text']}" if is_changed[1] else "")
-    was = f"{_(then['status'])}, {folds.money(then['total'], then['currency'])}"
+    whole = _("{state}, {total}")
+    now = whole.format(state=_(order["status"]), total=order["total_text"]) if is_changed[1] else _(order["status"])
+    was = whole.format(state=_(then["status"]), total=folds.money(then["total"], then["currency"]))
     return {"number": number, "status": then["status"], "then": was, "now": now if any(is_changed) else ""}
 
 
@@ -156,25 +225,41 @@ def _event_row(event: Event, me: Member, previous: Context | None) -> Context:
         conversations.SOLVED: "solved",
     }
     sender = event.from_member
+    side = _side(sender, me)
     day: date = timezone.localtime(event.created_at).date()
     row: Context = {
         "event": event,
         "kind": kinds.get(event.type, "system"),
-        "mine": sender is not None and sender.pk == me.pk,
+        "mine": side == "mine",
+        "side": side,
         "name": sender.user.display_name if sender else "",
         "time": event.created_at,
         "day": day,
         "text": str(event.body.get("text", "")),
         "order": folds.worded(dict(event.body)) if event.type in {folds.ORDER_CONFIRMED, folds.ORDER_STATUS} else None,
     }
+    if row["kind"] == "joined" and sender and sender.user_id == me.conversation.customer_id:
+        # Their order made them a member, perhaps long before they come; and they need not be told that they are here.
+        row["kind"] = "system"
     reader = {"role": "customer" if me.is_customer else "agent", "customer": me.conversation.customer.display_name}
     if row["kind"] == "call":
         row |= story.in_words(event.body, **reader)
+    elif row["kind"] == "message":
+        row["linked"] = addresses.linked(row["text"])
     elif row["kind"] == "order":
         # The event's own text was written in the customer's language of that day; the reader may read another one.
-        row["text"] = folds.sentence(event.body, **reader)
+        # On a page, a number stays with what it counts.
+        row["text"] = folds.sentence(event.body, **reader).replace(" × ", "\u00a0×\u00a0")
     row["starts_group"] = not (previous and _continues(previous, row))
     return row
+
+
+def _side(sender: Member | None, me: Member) -> str:
+    """Whose words they are to the reader: "mine", an agent's colleague's ("ours"), or "theirs"."""
+    if sender is not None and sender.pk == me.pk:
+        return "mine"
+    is_ours = sender is not None and not me.is_customer and sender.user_id != me.conversation.customer_id
+    return "ours" if is_ours else "theirs"
 
 
 def _continues(previous: Context, row: Context) -> bool:

@@ -11,27 +11,31 @@ from datetime import datetime
 from functools import cached_property, partial
 
 from django.db import DatabaseError, OperationalError, transaction
+from django.db.models import Q
 from django.utils import timezone
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _  # worded by whoever asked, not in the language of whose turn it was
 
-from chat import backends, metrics, outbox, shapes, statements
+from chat import announced, backends, folds, metrics, outages, outbox, shapes, statements
 from chat.hub import INBOX, Hint, hub
-from chat.messages import SOLVED, RefusedError
-from chat.models import JSON, Conversation, Event, Member, MirroredEvent
+from chat.messages import JOINED, SOLVED, RefusedError
+from chat.mirrored import MirroredEvent
+from chat.models import JSON, Conversation, Event, Member
 from chat.phones import waiting
 from chat.wakes import wake
 
 # The client key of a message that came by Vonage's webhook is this and its number there.
 FROM_VONAGE = "vonage:"
-ORDER_EVENTS = ("custom:order-confirm-event", "custom:order-status-event")
+ORDER_EVENTS = (folds.ORDER_CONFIRMED, folds.ORDER_STATUS)
 NOTED = ("sequence", "last_event_at", "last_text", "waiting_since", "untold_since")
 CONVERSATION = ("id", "public_id", "customer_id", *NOTED)
-MEMBER = ("id", "seen_sequence", "paced_until")
+MARKS = ("seen_sequence", "seen_at", "paced_until")
+MEMBER = ("id", *MARKS)
 ORDER_STATE = ("version", "status", "total", "currency")
 
 
 # Each is handed the new events of a transaction, inside it, and says what else is written with them.
-Follower = Callable[[Sequence[Event]], statements.Step[None]]
+Follower = Callable[[Sequence[Event]], statements.Statement[None]]
 _followers: list[Follower] = []
 
 
@@ -47,8 +51,9 @@ class Draft:
 
     `provider_id`: it came from Vonage under this id; all others are copied there, where Vonage is configured.
     `vonage_after`: the sender's browser may have sent it there itself, when our last event had this number; if its webhook was faster
-    than the browser, what came of that is the answer. `is_paced`: the sender's limit holds for it. `correlation_id`: of what causes it,
-    where that is not the request or row in hand.
+    than the browser, what came of that is the answer. `based_on`: the last event that the sender had before their eyes (None: all), which
+    they thereby have seen; an agent's words are not stored where a colleague has written since. `is_paced`: the sender's limit holds for
+    it. `correlation_id`: of what causes it, where that is not the request or row in hand.
     """
 
     conversation_id: int
@@ -58,6 +63,7 @@ class Draft:
     key: str | None = None
     provider_id: str | None = None
     vonage_after: int | None = None
+    based_on: int | None = None
     is_paced: bool = False
     correlation_id: str | None = None
 
@@ -84,10 +90,11 @@ def store(drafts: Sequence[Draft]) -> list[Stored | Exception]:
         try:
             with transaction.atomic():
                 return list(_Batch(drafts).store())
-        except OperationalError:
-            raise
-        except DatabaseError:
-            pass  # a key that was used before, most probably: now each by itself, and with a look first
+        except OperationalError as error:
+            if not outages.is_deadlock(error):
+                raise
+        except (DatabaseError, RefusedError):
+            pass  # a key that was used before, most probably, or a colleague's words: now each by itself, and with a look first
     return [_store_one(draft) for draft in drafts]
 
 
@@ -98,6 +105,7 @@ def _store_one(draft: Draft) -> Stored | Exception:
             conversation = Conversation.objects.select_for_update(no_key=True).get(pk=draft.conversation_id)
             if draft.sender and draft.vonage_after is not None:
                 Member.objects.filter(pk=draft.sender.pk).update(about_next=None)
+                announced.take_key(draft.sender, draft.key)
             event = known(conversation, draft)
             if event:
                 return Stored(event, is_new=False)
@@ -155,39 +163,55 @@ class _Batch:
         conversation = self.conversations.get(draft.conversation_id)
         if conversation is None:
             return RefusedError(_("There is no such conversation."), code="closed")
+        self._check_read(draft, conversation)
         member = self.members.get(draft.sender.pk) if draft.sender else None
         wait = member.take_turn(self.now) if member and draft.is_paced else 0
         if wait:
             return RefusedError(_("That was too fast. Wait a moment."), code="too_fast", retry=True, after_seconds=wait)
         conversation.sequence += 1
-        conversation.last_event_at = self.now
+        if draft.kind != JOINED or conversation.last_event_at is None:
+            # An agent who only looks moves nothing in the inbox.
+            conversation.last_event_at = self.now
+        state = self.orders.get((draft.conversation_id, draft.body.get("about")))
+        added: JSON = {"about_order": state} if state else {}
         if member:
-            member.seen_sequence = conversation.sequence
-            _note_words(conversation, draft, at=self.now)
+            has_seen_all = member.note_words(conversation.sequence, read=draft.based_on, at=self.now)
+            _note_words(conversation, draft, at=self.now, has_seen_all=has_seen_all)
+            added |= {} if has_seen_all else {"seen": member.seen_sequence}
         if draft.kind == SOLVED:
             conversation.waiting_since = None
-        state = self.orders.get((draft.conversation_id, draft.body.get("about")))
         event = Event(
             conversation=conversation,
             sequence=conversation.sequence,
             type=draft.kind,
             from_member=draft.sender,
-            body=draft.body | {"about_order": state} if state else draft.body,
+            body=draft.body | added,
             client_key=draft.key,
             provider_id=draft.provider_id,
             created_at=self.now,
         )
         return Stored(event, is_new=True)
 
-    def _marks(self, taken: list[tuple[Draft, Stored]]) -> list[statements.Step[None]]:
+    def _check_read(self, draft: Draft, conversation: Conversation) -> None:
+        """Raise RefusedError where a colleague wrote what an agent's words are not based on. What may be at Vonage is said already."""
+        agent, read = draft.sender, draft.based_on
+        if agent is None or read is None or read >= conversation.sequence or draft.vonage_after is not None or agent.is_customer:
+            return
+        beside = (one.sender for one in self.drafts if one.conversation_id == conversation.pk and one.sender != agent)
+        colleague = _writer_since(read, agent) or next((one for one in beside if one and not one.is_customer), None)
+        if colleague:
+            said = format_lazy(_("{name} has answered meanwhile."), name=colleague.user.display_name)
+            raise RefusedError(said, code="written_since", field="based_on")
+
+    def _marks(self, taken: list[tuple[Draft, Stored]]) -> list[statements.Statement[None]]:
         """What the inbox shows, on the conversations' own rows; and how far the writers have seen and gone."""
         told = [self.conversations[pk] for pk in {draft.conversation_id for draft, _stored in taken}]
         rows = [(one.pk, *(getattr(one, name) for name in NOTED)) for one in told]
         writers = [self.members[pk] for pk in {draft.sender.pk for draft, _stored in taken if draft.sender} & self.members.keys()]
-        marks = [(one.pk, one.seen_sequence, one.paced_until) for one in writers]
+        marks = [(one.pk, *(getattr(one, name) for name in MARKS)) for one in writers]
         return [
             statements.update(Conversation, NOTED, rows),
-            statements.update(Member, ("seen_sequence", "paced_until"), marks),
+            statements.update(Member, MARKS, marks),
         ]
 
     def _call_agents(self, taken: list[tuple[Draft, Stored]]) -> None:
@@ -198,16 +222,26 @@ class _Batch:
                 waiting.begin(conversation)
 
 
+def _writer_since(sequence: int, agent: Member) -> Member | None:
+    """The colleague of that agent who wrote last after that number."""
+    words = agent.conversation.events.filter(type="message", sequence__gt=sequence, from_member__isnull=False)
+    theirs = words.exclude(Q(from_member=agent.pk) | Q(from_member__user=agent.conversation.customer_id))
+    last = theirs.select_related("from_member__user").order_by("-sequence").first()
+    return last.from_member if last else None
+
+
 def _is_customers(draft: Draft, conversation: Conversation) -> bool:
     return draft.kind == "message" and draft.sender is not None and draft.sender.user_id == conversation.customer_id
 
 
-def _note_words(conversation: Conversation, draft: Draft, *, at: datetime) -> None:
+def _note_words(conversation: Conversation, draft: Draft, *, at: datetime, has_seen_all: bool) -> None:
     conversation.last_text = str(draft.body.get("text", ""))[:200]
     is_customers = _is_customers(draft, conversation)
     conversation.waiting_since = (conversation.waiting_since or at) if is_customers else None
-    # Who writes has seen what is above.
-    conversation.untold_since = None if is_customers else (conversation.untold_since or at)
+    if not is_customers:
+        conversation.untold_since = conversation.untold_since or at
+    elif has_seen_all:
+        conversation.untold_since = None
 
 
 def _orders(drafts: Sequence[Draft]) -> dict[tuple[int, object], JSON]:
@@ -217,10 +251,11 @@ def _orders(drafts: Sequence[Draft]) -> dict[tuple[int, object], JSON]:
     numbers = [number for draft in drafts if isinstance(number := draft.body["about"], int)]
     conversations = {draft.conversation_id for draft in drafts}
     told = Event.objects.filter(conversation__in=conversations, type__in=ORDER_EVENTS, body__id__in=numbers).order_by("sequence")
-    return {
-        (conversation_id, body["id"]): {name: body[name] for name in ORDER_STATE if name in body}
-        for conversation_id, body in told.values_list("conversation_id", "body")
-    }
+    states: dict[tuple[int, object], JSON] = {}
+    for conversation_id, kind, body in told.values_list("conversation_id", "type", "body"):
+        said = folds.changed_by(kind, body)
+        states.setdefault((conversation_id, body["id"]), {}).update({name: said[name] for name in ORDER_STATE if name in said})
+    return states
 
 
 def known(conversation: Conversation, draft: Draft) -> Event | None:
@@ -232,7 +267,7 @@ def known(conversation: Conversation, draft: Draft) -> Event | None:
         return None
     event.conversation, event.from_member = conversation, draft.sender
     # Which order a message through Vonage is about is told beside it, and may get lost.
-    beside = {"about_order"} | ({"about"} if event.provider_id else set())
+    beside = {"about_order", "seen"} | ({"about"} if event.provider_id else set())
     old, new = ({name: said[name] for name in said if name not in beside} for said in (event.body, draft.body))
     if event.type != draft.kind or (draft.kind == "message" and old != new):
         raise RefusedError(_("This client key was used for another message."), code="key_reused", field="client_key")

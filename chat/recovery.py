@@ -5,8 +5,9 @@ own call, one each ten seconds, is what finds out that it is back. How fast the 
 """
 
 import logging
+from datetime import timedelta
 
-from django.db import transaction
+from django.db import DatabaseError, transaction
 
 from chat import backoff, outbox, wakes
 from chat.backends import circuit
@@ -23,11 +24,24 @@ def wake_what_waited() -> int:
     names = circuit.came_back()
     if not names:
         return 0
-    now, woken = outbox.clock(), 0
-    for model in [model for model in outbox.rules() if names.intersection(model.providers)]:
-        waiting = model._base_manager.filter(state=State.WAITING, lease_token=None, next_attempt_at__gt=now)
-        woken += waiting.exclude(last_error="").exclude(error_code=backoff.PACED).update(next_attempt_at=now)
+    try:
+        woken = _make_due(names)
+    except DatabaseError:
+        circuit.still_to_wake(names)
+        raise
     if woken:
         logger.info("%s answers again; %d rows are due", " and ".join(sorted(names)), woken)
         transaction.on_commit(wakes.wake)
+    return woken
+
+
+def _make_due(names: set[str]) -> int:
+    now, woken = outbox.clock(), 0
+    for model in [model for model in outbox.rules() if names.intersection(model.providers)]:
+        waiting = model._base_manager.filter(state=State.WAITING, lease_token=None, next_attempt_at__gt=now)
+        waiting = waiting.exclude(last_error="").exclude(error_code=backoff.PACED)
+        woken += waiting.exclude(error_code__in=backoff.SLOW).update(next_attempt_at=now)
+        # What it may be doing at this moment is looked for when that is over.
+        soon = now + timedelta(seconds=backoff.SLOW_SECONDS)
+        woken += waiting.filter(error_code__in=backoff.SLOW, next_attempt_at__gt=soon).update(next_attempt_at=soon)
     return woken

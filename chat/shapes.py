@@ -42,12 +42,13 @@ def events(stored: Iterable[Event], conversation: Conversation) -> list[Shape]:
 
 
 def member(person: Member, conversation: Conversation) -> Shape:
-    """One member and how far they have read."""
+    """One member, how far they have read, and when they last read something of the other side."""
     return {
         "id": person.public_id,
         "user": user(person.user),
         "role": "customer" if person.user_id == conversation.customer_id else "agent",
         "seen": person.seen_sequence,
+        "seen_at": timestamp(person.seen_at) if person.seen_at else None,
         "state": person.state,
     }
 

@@ -19,28 +19,28 @@ Rows = list[tuple[Any, ...]]
 
 
 @dataclass(frozen=True)
-class Step(Generic[Result]):
-    """A statement, and what is made of the rows that it answers, where it answers any. One without a text is not sent."""
+class Statement(Generic[Result]):
+    """Some SQL, and what is made of the rows that it answers, where it answers any. One without a text is not sent."""
 
     text: str
     values: Sequence[Any]
     take: Callable[[Rows], Result] | None
 
 
-def run(*steps: Step[Any]) -> list[Any]:
-    """What each step came to. PostgreSQL gets all of them in one go; each sees what was committed while those before it waited."""
-    sent = [step for step in steps if step.text]
+def run(*statements: Statement[Any]) -> list[Any]:
+    """What each came to. PostgreSQL gets all of them in one go; each sees what was committed while those before it waited."""
+    sent = [statement for statement in statements if statement.text]
     rows = iter(_rows(sent))
-    return [step.take(next(rows) if step.text else []) if step.take else None for step in steps]
+    return [each.take(next(rows) if each.text else []) if each.take else None for each in statements]
 
 
-def _rows(steps: Sequence[Step[Any]]) -> list[Rows]:
+def _rows(statements: Sequence[Statement[Any]]) -> list[Rows]:
     # A trip to a server costs more than most statements do there. SQLite is no trip, and takes one statement at a time.
-    bundles = [steps] if connection.vendor == "postgresql" else [[step] for step in steps]
+    bundles = [statements] if connection.vendor == "postgresql" else [[statement] for statement in statements]
     answers = []
     with connection.cursor() as cursor:
         for bundle in filter(None, bundles):
-            cursor.execute("; ".join(step.text for step in bundle), [value for step in bundle for value in step.values])
+            cursor.execute("; ".join(each.text for each in bundle), [value for each in bundle for value in each.values])
             for number in range(len(bundle)):
                 if number:
                     cursor.nextset()
@@ -48,7 +48,7 @@ def _rows(steps: Sequence[Step[Any]]) -> list[Rows]:
     return answers
 
 
-def read(model: type[Row], columns: tuple[str, ...], keys: Iterable[int], *, lock: bool = False) -> Step[dict[int, Row]]:
+def read(model: type[Row], columns: tuple[str, ...], keys: Iterable[int], *, lock: bool = False) -> Statement[dict[int, Row]]:
     """The rows of these keys with these columns, by key; with `lock`, locked in the order of their keys until the transaction ends."""
     wanted = sorted(set(keys))
 
@@ -58,10 +58,10 @@ def read(model: type[Row], columns: tuple[str, ...], keys: Iterable[int], *, loc
         made = [model.from_db(database.alias, names, list(map(partial(_loaded, database), fields, row))) for row in rows]
         return {row.pk: row for row in made}
 
-    return Step(_select(model, columns, len(wanted), lock) if wanted else "", wanted, take)
+    return Statement(_select(model, columns, len(wanted), lock) if wanted else "", wanted, take)
 
 
-def insert(rows: Sequence[Model]) -> Step[None]:
+def insert(rows: Sequence[Model]) -> Statement[None]:
     """Write new rows of one model, and tell each its key."""
 
     def take(keys: Rows) -> None:
@@ -69,17 +69,17 @@ def insert(rows: Sequence[Model]) -> Step[None]:
             row.pk, row._state.adding, row._state.db = key, False, DEFAULT_DB_ALIAS
 
     if not rows:
-        return Step("", [], take)
+        return Statement("", [], take)
     database, fields = connections[DEFAULT_DB_ALIAS], _fields(type(rows[0]))
     values = [field.get_db_prep_save(getattr(row, field.attname), database) for row in rows for field in fields]
-    return Step(_insert(type(rows[0]), len(rows)), values, take)
+    return Statement(_insert(type(rows[0]), len(rows)), values, take)
 
 
-def update(model: type[Model], columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]]) -> Step[None]:
+def update(model: type[Model], columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]]) -> Statement[None]:
     """Write these columns of each row; its key is the first in the tuple."""
     adapt = connection.ops.adapt_datetimefield_value
     values = [adapt(value) if isinstance(value, datetime) else value for row in rows for value in row]
-    return Step(_update(model, columns, len(rows)) if rows else "", values, None)
+    return Statement(_update(model, columns, len(rows)) if rows else "", values, None)
 
 
 def change(model: type[Model], fields: Mapping[str, Any], where: Mapping[str, Any]) -> int:

@@ -11,6 +11,7 @@ from django.db import Error as DatabaseError
 from django.db import connection
 
 from accounts import sessions
+from chat import outages
 from chat.frames import stays
 from chat.hub import INBOX, Hint, hub
 from chat.models import Conversation
@@ -51,7 +52,7 @@ class Tail:
                     self._looked_at = time.monotonic()
                     self.look_for_log_outs()
             except DatabaseError as error:
-                logger.warning("the tail can't look at the database (%s); it tries again", type(error).__name__)
+                logger.warning("the tail can't look at the database (%s); it tries again", outages.reason(error))
                 connection.close()
         connection.close()
 

@@ -101,20 +101,24 @@ class Task:
         return f"{self.row._meta.model_name} {self.row.pk}"
 
 
-Step = tuple[Task, Outcome]
+# A task, and that with which it goes on.
+Ready = tuple[Task, Outcome]
 
 
-def advance(steps: Sequence[Step], rows: Sequence[OutboxRow] = ()) -> list[tuple[Task, Call]]:
+def advance(ready: Sequence[Ready], rows: Sequence[OutboxRow] = ()) -> list[tuple[Task, Call]]:
     """Go on with each row, and begin with those just claimed, in one transaction; the calls that may be made now that it is committed.
 
     Raises what the database raises where nothing of it was committed: then all these rows come back with their leases.
     """
+    caused_by = outbox.current_correlation_id()
     with transaction.atomic():
         _check_keys_at_once()
         # By kind and number, as whoever else locks several rows does: two who go the same way never wait for each other in a circle.
-        ready = sorted(steps, key=lambda step: (str(step[0].row._meta.model_name), step[0].row.pk))
-        calls = [(task, task.advance(outcome)) for task, outcome in [*ready, *((task, _nothing) for task in _begin(rows))]]
+        in_order = sorted(ready, key=lambda each: (str(each[0].row._meta.model_name), each[0].row.pk))
+        calls = [(task, task.advance(outcome)) for task, outcome in [*in_order, *((task, _nothing) for task in _begin(rows))]]
         _check_is_kept()
+    # What this thread does next has nothing to do with the last of these rows.
+    set_guid(caused_by)
     return [(task, call) for task, call in calls if call is not None]
 
 
@@ -123,19 +127,21 @@ def _begin(rows: Sequence[OutboxRow]) -> list[Task]:
     tasks = []
     for model, rule in outbox.rules().items():
         own = [row for row in rows if type(row) is model]
-        works = _together(outbox.together(rule), own) or [_deferred(rule, row) for row in own]
-        tasks += [Task(row, work) for row, work in zip(own, works, strict=True)]
+        begin = outbox.together(rule)
+        together = _together(begin, own) if begin and own else [Task(row, _deferred(rule, row)) for row in own]
+        if together is None:
+            # They remember what was just undone; each begins with what is stored of it, where it is still ours.
+            together = [Task(row, _deferred(rule, row)) for row in model.held(own).order_by("pk")]
+        tasks += together
     return tasks
 
 
-def _together(begin: Callable[[list[Any]], list[Work]] | None, rows: list[OutboxRow]) -> list[Work] | None:
-    if begin is None or not rows:
-        return None
+def _together(begin: Callable[[list[Any]], list[Work]], rows: list[OutboxRow]) -> list[Task] | None:
     try:
         with transaction.atomic():
             works = begin(rows)
             _check_is_kept()
-            return works
+            return [Task(row, work) for row, work in zip(rows, works, strict=True)]
     except Exception as error:
         logger.warning("%d rows can't begin together (%s); each begins by itself", len(rows), type(error).__name__)
         return None

@@ -28,8 +28,9 @@ STATUSES = {"too_fast": 429, "agents_only": 403, "written_since": 409}
 def conversation(request: HttpRequest, username: str, conversation_id: str, order_id: int) -> HttpResponse:
     """The conversation beside the order, for the customer (who opened a mailed link) and for an agent (by log-in).
 
-    The path says as whom the page is read; it lets nobody in. A POST sends `key`, the button of a link's page, or, from a browser without
-    scripts, `text`, a message, or `solve`, the number of the last event that an agent has read.
+    The path says as whom the page is read; it lets nobody in. With `?times` it is where a time zone is chosen. A POST sends `key`, the
+    button of a link's page, or, from a browser without scripts, `text`, a message, or `solve`, the number of the last event that an agent
+    has read.
     """
     if request.method == "POST" and "key" in request.POST:
         return entry.open_link(request, username, conversation_id, order_id)
@@ -67,10 +68,10 @@ def choose_language(request: HttpRequest, username: str, conversation_id: str, o
 @login_required
 @require_safe
 def inbox(request: HttpRequest) -> HttpResponse:
-    """For agents: who waits, longest first, and (unless `?show=waiting`) everybody else, newest first."""
+    """For agents: who waits, longest first, and (unless `?show=waiting`) everybody else, newest first; with `?q=` whom that finds."""
     if not isinstance(request.user, User) or not request.user.is_agent:
         raise PermissionDenied
-    return render(request, "chat/inbox.html", desk.inbox(request.user, show=request.GET.get("show", "")))
+    return render(request, "chat/inbox.html", desk.inbox(request.user, show=request.GET.get("show", ""), words=request.GET.get("q", "")))
 
 
 # Compressing pages may tell a listener on the wire what is in them, if he can write into them too (BREACH). This page holds one
@@ -84,6 +85,8 @@ def _answer(request: HttpRequest, me: Party, order_id: int) -> HttpResponse:
         return entry.turned_away(request)
     if request.method == "POST":
         return _post(request, me, order_id, context)
+    if "times" in request.GET:
+        return render(request, "chat/times.html", context | {"zones": languages.zones()})
     return render(request, "chat/conversation.html", context | {"form_error": None, "form_key": uuid.uuid4()})
 
 
@@ -94,7 +97,8 @@ def _post(request: HttpRequest, me: Party, order_id: int, context: page.Context)
         if "solve" in request.POST:
             conversations.solve(me.member(), sequence=page.event_number(request.POST["solve"]))
         else:
-            conversations.send_text(me.member(), text, key=key, about=about)
+            read = page.event_number(request.POST.get("based_on", ""))
+            conversations.send_text(me.member(), text, key=key, about=about, based_on=read)
     except conversations.RefusedError as refused:
         again = context | {"form_error": str(refused), "draft": text, "form_key": key}
         answer = render(request, "chat/conversation.html", again, status=STATUSES.get(refused.code, 422))

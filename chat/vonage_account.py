@@ -5,7 +5,6 @@ nothing that the next one does not find again: the application is known by its i
 """
 
 import secrets
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,19 +15,12 @@ from django.conf import settings
 from django.urls import reverse
 
 from chat import dotenv
+from chat.account_setup import SetupStep
 from chat.backends import vonage_applications, vonage_keys
 from chat.backends.vonage_applications import JSON
 from chat.outbox import BackendError
 
 INLINE = "-----BEGIN"
-
-
-@dataclass(frozen=True)
-class Step:
-    """One thing to be done, in a sentence; `act` does it, and is None where all is well already."""
-
-    sentence: str
-    act: Callable[[], None] | None = None
 
 
 @dataclass(frozen=True)
@@ -80,7 +72,7 @@ class Ours:
         return vonage_keys.are_same(vonage_keys.public_pem(str(self.fresh_file)), vonage_applications.public_key(application))
 
 
-def plan(public_url: str, *, name: str, env_file: Path, wants_new_key: bool) -> list[Step]:
+def plan(public_url: str, *, name: str, env_file: Path, wants_new_key: bool) -> list[SetupStep]:
     """What is missing at Vonage and here, in the order in which it is to be done. Changes nothing.
 
     Raises BackendError, KeyFileError and TakenError. What the application is made from is kept before it is made.
@@ -92,7 +84,7 @@ def plan(public_url: str, *, name: str, env_file: Path, wants_new_key: bool) -> 
     steps += _line_steps(ours, public_url)
     if found is None:
         sentence = f"Make the application “{name}” at Vonage, with RTC, voice and messages, and its webhooks to {public_url}."
-        return [*steps, Step(sentence, partial(_create, ours, {"name": name, "capabilities": wanted}))]
+        return [*steps, SetupStep(sentence, partial(_create, ours, {"name": name, "capabilities": wanted}))]
     return [*steps, _application_step(ours, found, wanted, public_url)]
 
 
@@ -131,35 +123,35 @@ def _find(ours: Ours, name: str) -> JSON | None:
     return next(iter(by_key or by_name), None)
 
 
-def _key_steps(ours: Ours, found: JSON | None, *, wants_new_key: bool) -> list[Step]:
+def _key_steps(ours: Ours, found: JSON | None, *, wants_new_key: bool) -> list[SetupStep]:
     """What must be done for a private key here whose public half is the application's."""
     if found is not None and not ours.is_key_of(found) and ours.is_fresh_key_of(found):
         sentence = f"Put the new private key in place, which a run with --new-key left in {ours.fresh_file}."
-        return [Step(sentence, partial(vonage_keys.put_in_place, ours.fresh_file, ours.key_file))]
+        return [SetupStep(sentence, partial(vonage_keys.put_in_place, ours.fresh_file, ours.key_file))]
     if found is not None and wants_new_key:
         return _new_key_steps(ours, found)
     if found is not None and not ours.is_key_of(found):
         raise BackendError(_key_is_lost(ours, found), code="other_key", permanent=True)
     if ours.has_key():
-        return [Step(f"The private key is {_named(ours)}.")]
+        return [SetupStep(f"The private key is {_named(ours)}.")]
     sentence = f"Make a key pair; the private key is {ours.key_file}, readable by you alone."
-    return [Step(sentence, partial(vonage_keys.make, ours.key_file))]
+    return [SetupStep(sentence, partial(vonage_keys.make, ours.key_file))]
 
 
-def _new_key_steps(ours: Ours, found: JSON) -> list[Step]:
+def _new_key_steps(ours: Ours, found: JSON) -> list[SetupStep]:
     if INLINE in ours.key:
         sentence = "NEXMO_APPLICATION_PRIVATE_KEY_PATH holds the key itself, where no other can be put. Write a path there first."
         raise BackendError(sentence, code="inline_key", permanent=True)
-    made = Step(f"Make a new key pair in {ours.fresh_file}.", partial(vonage_keys.make, ours.fresh_file))
+    made = SetupStep(f"Make a new key pair in {ours.fresh_file}.", partial(vonage_keys.make, ours.fresh_file))
     steps = [] if ours.fresh_file.exists() else [made]
     sentence = f"Give its public half to the application “{found.get('name')}” ({found['id']}): the old key ends at once."
-    steps.append(Step(sentence, lambda: _give_key(found, vonage_keys.public_pem(str(ours.fresh_file)))))
+    steps.append(SetupStep(sentence, lambda: _give_key(found, vonage_keys.public_pem(str(ours.fresh_file)))))
     kept = "; the old one stays beside it" if ours.key_file.exists() else ""
     sentence = f"Put the new private key in place as {ours.key_file}{kept}."
-    return [*steps, Step(sentence, partial(vonage_keys.put_in_place, ours.fresh_file, ours.key_file))]
+    return [*steps, SetupStep(sentence, partial(vonage_keys.put_in_place, ours.fresh_file, ours.key_file))]
 
 
-def _line_steps(ours: Ours, public_url: str) -> list[Step]:
+def _line_steps(ours: Ours, public_url: str) -> list[SetupStep]:
     """The lines of `.env` that can be written before there is an application."""
     lines = dotenv.read(ours.env_file)
     missing: dict[str, str] = {}
@@ -170,23 +162,23 @@ def _line_steps(ours: Ours, public_url: str) -> list[Step]:
     if not settings.VONAGE_PRIVATE_KEY and not lines.get("NEXMO_APPLICATION_PRIVATE_KEY_PATH"):
         missing["NEXMO_APPLICATION_PRIVATE_KEY_PATH"] = ours.key
     links = lines.get("PUBLIC_URL") or (settings.PUBLIC_URL if settings.PUBLIC_URL_IS_SET else public_url)
-    steps = [Step(f"PUBLIC_URL stays {links}: mails link there, and not to {public_url}.")] if links.rstrip("/") != public_url else []
+    steps = [SetupStep(f"PUBLIC_URL stays {links}: mails link there, and not to {public_url}.")] if links.rstrip("/") != public_url else []
     if missing:
-        steps.append(Step(f"Write {_listed(missing)} to {ours.env_file}.", lambda: dotenv.add(ours.env_file, missing)))
+        steps.append(SetupStep(f"Write {_listed(missing)} to {ours.env_file}.", lambda: dotenv.add(ours.env_file, missing)))
     return steps
 
 
-def _application_step(ours: Ours, found: JSON, wanted: JSON, public_url: str) -> Step:
+def _application_step(ours: Ours, found: JSON, wanted: JSON, public_url: str) -> SetupStep:
     """Point the webhooks of an application to us, and note its id."""
     merged = _merged(found.get("capabilities") or {}, wanted)
     title = f"application “{found.get('name')}” ({found['id']})"
     noted = {} if ours.application_id else {"NEXMO_APPLICATION_ID": str(found["id"])}
     if merged != found.get("capabilities"):
         sentence = f"Point the webhooks of the {title} to {public_url}."
-        return Step(sentence, partial(_update, ours, found, merged, noted))
+        return SetupStep(sentence, partial(_update, ours, found, merged, noted))
     if noted:
-        return Step(f"Write NEXMO_APPLICATION_ID to {ours.env_file}: the {title}.", lambda: dotenv.add(ours.env_file, noted))
-    return Step(f"The {title} has its webhooks at {public_url}.")
+        return SetupStep(f"Write NEXMO_APPLICATION_ID to {ours.env_file}: the {title}.", lambda: dotenv.add(ours.env_file, noted))
+    return SetupStep(f"The {title} has its webhooks at {public_url}.")
 
 
 def _create(ours: Ours, fields: JSON) -> None:

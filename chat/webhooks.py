@@ -12,6 +12,8 @@ from typing import Any
 from django.conf import settings
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
+from django.urls import URLPattern, path
 from django.utils.crypto import constant_time_compare
 from django.views.decorators.csrf import csrf_exempt
 
@@ -33,6 +35,14 @@ class NotGenuineError(Exception):
     def __init__(self, reason: str, *, status: int) -> None:
         super().__init__(reason)
         self.status = status
+
+
+def addresses(route: str, view: Callable[..., HttpResponseBase], name: str) -> list[URLPattern]:
+    """Of one webhook, which takes `secret`: also with the secret as last part, and each with a slash behind it.
+
+    People type them into dashboards, and a provider follows no redirect with its POST.
+    """
+    return [path(route, view, name=name), path(f"{route}/", view), path(f"{route}/<path:secret>", view)]
 
 
 @csrf_exempt
@@ -81,9 +91,15 @@ def check_sender(request: HttpRequest, *, secret: str = "") -> str:
     given = secret or request.headers.get("X-Webhook-Secret", "")
     if not given:
         raise NotGenuineError("It is neither signed nor does it bring the secret.", status=401)
-    if not settings.WEBHOOK_SECRET or not constant_time_compare(given, settings.WEBHOOK_SECRET):
+    if not is_the_secret(given):
         raise NotGenuineError("The secret is not the one that is set.", status=403)
     return ""
+
+
+def is_the_secret(given: str) -> bool:
+    """Whether that is WEBHOOK_SECRET, or it as the end of an address with a slash behind. Without one that is set, nothing is."""
+    wanted = settings.WEBHOOK_SECRET
+    return bool(wanted) and any(constant_time_compare(given, one) for one in (wanted, f"{wanted}/"))
 
 
 def read_object(body: bytes) -> dict[str, Any]:

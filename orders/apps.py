@@ -12,4 +12,4 @@ class OrdersConfig(AppConfig):
 
     def ready(self) -> None:
         """Connect the one post_save, hand the pipeline to the worker, and say what is personal."""
-        from orders import checks, confirmation, outgoing, privacy, progress, signals  # noqa: F401, PLC0415 - models are ready only now
+        from orders import checks, confirmation, finding, outgoing, privacy, progress, signals  # noqa: F401, PLC0415 - models are ready only now

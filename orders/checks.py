@@ -11,7 +11,7 @@ from django.core.checks import CheckMessage, Error, Info, Warning, register
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
-LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+from accounts.callers import LOOPBACK
 
 
 @register("settings")
@@ -46,7 +46,7 @@ def _addresses() -> Iterator[CheckMessage]:
 def _key() -> Iterator[CheckMessage]:
     key = settings.SENDINBLUE_API_KEY
     if not all("!" <= character <= "~" for character in key):
-        yield Error("SENDINBLUE_API_KEY holds a character that no key has.", hint="Copy it anew, in one piece.", id="orders.E004")
+        yield Error("SENDINBLUE_API_KEY holds a character that no key has.", hint="Copy it again, in one piece.", id="orders.E004")
     if key.startswith("xsmtpsib-"):
         hint = "Make an API key (xkeysib-…) at Sendinblue, under SMTP & API, API keys."
         yield Error("SENDINBLUE_API_KEY is a key for SMTP, which the API does not take.", hint=hint, id="orders.E005")

@@ -9,7 +9,6 @@ from functools import partial
 
 from django.db import transaction
 from django.db.models import prefetch_related_objects
-from django.utils import timezone
 
 from chat import folds, links, outbox, system_events
 from chat.mails import Mail
@@ -17,14 +16,14 @@ from chat.models import Conversation
 from chat.outbox import Work
 from chat.system_events import News
 from orders import emails, mailing, snapshot
-from orders.models import Order, OrderConfirmation, Status, next_version
+from orders.models import Order, OrderConfirmation
 
 
 @outbox.works_on_many(OrderConfirmation)
 def tell(confirmations: list[OrderConfirmation]) -> list[Work]:
     """Tell customers of a version of their orders each: the event in their conversation here, the mail in what is answered."""
     prefetch_related_objects(confirmations, "order__customer__conversation", "order__lines")
-    taken_back = {row.pk for row in confirmations if _is_taken_back(row)}
+    taken_back = {row.pk for row in confirmations if row.is_taken_back}
     # Found before this attempt writes its own.
     tried_at = {row.pk: row.mail_tried_at for row in confirmations}
     untold = [row for row in confirmations if not row.event_added_at and row.pk not in taken_back]
@@ -41,10 +40,6 @@ def tell(confirmations: list[OrderConfirmation]) -> list[Work]:
             url = links.url_for(carried[row.idempotency_key])
             works.append(mailing.send(row, partial(_mail, row, url), tried_at=tried_at[row.pk]))
     return works
-
-
-def _is_taken_back(confirmation: OrderConfirmation) -> bool:
-    return confirmation.order.status in {Status.CANCELLED, Status.DRAFT} and not confirmation.event_added_at
 
 
 def _take_back(confirmation: OrderConfirmation) -> Work:
@@ -64,11 +59,15 @@ def _add_events(confirmations: list[OrderConfirmation]) -> dict[int, Conversatio
         )
         for row in confirmations
     ]
+    # Of a mail that may have left before the event was here (a restored backup's) it stays known since when.
+    doubted = [row for row in confirmations if row.mail_tried_at]
     with transaction.atomic():
         told = system_events.add(news)
-        now = timezone.now()
+        now = outbox.clock()
+        OrderConfirmation.stamp_together(doubted, conversation_opened_at=now, event_added_at=now)
         # The mail's attempt begins right away; saying so in this commit saves one.
-        OrderConfirmation.stamp_together(confirmations, conversation_opened_at=now, event_added_at=now, mail_tried_at=now)
+        untried = [row for row in confirmations if not row.mail_tried_at]
+        OrderConfirmation.stamp_together(untried, conversation_opened_at=now, event_added_at=now, mail_tried_at=now)
     return told
 
 
@@ -85,5 +84,5 @@ def resend(order: Order) -> OrderConfirmation:
         if latest and latest.state in {outbox.State.FAILED, outbox.State.WAITING}:
             latest.retry_now()
             return latest
-        next_version(order)
+        order.count_version()
         return OrderConfirmation.objects.create(order=order, version=order.version)

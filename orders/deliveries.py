@@ -2,28 +2,37 @@
 
 An event may come before the answer to the call that sent its mail, or after an answer that was lost. It finds its confirmation by
 message id, else by the idempotency key, which every mail carries as a tag, else by the tag `order-<number>`.
+
+Openings and returned mails are told days later, so also after an erasure: then nothing is kept that names the person.
 """
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet, prefetch_related_objects
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 
+from accounts.lookups import same_letters
+from accounts.models import User
 from accounts.storable import storable
 from chat import statements
 from orders import feed
 from orders.delivery import state_of
 from orders.feed_models import Happening
-from orders.models import MailEvent, OrderConfirmation
+from orders.mail_models import MailEvent
+from orders.models import OrderConfirmation
 
 ORDER_TAG = re.compile(r"order-(\d{1,18})")
 KEY_TAG = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+SALT = "orders.deliveries"
+UNNAMED = re.compile(r"unnamed-[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -57,20 +66,23 @@ def record(told: Sequence[Told]) -> None:
     """Store what is new of the events, and bring the state of every mail that they are about up to date."""
     with transaction.atomic():
         owners = _owners(told)
-        rows = [
-            MailEvent(
-                confirmation=owners.get(event),
-                message_id=event.message_id,
-                type=event.type,
-                recipient=event.recipient,
-                reason=event.reason,
-                occurred_at=event.occurred_at,
-            )
-            for event in told
-        ]
-        MailEvent.objects.bulk_create(rows, ignore_conflicts=True)
+        # Read once their confirmations are locked, for which an erasure waits, or made us wait.
+        prefetch_related_objects(list(owners.values()), "order__customer")
+        in_use = _in_use({event.recipient for event in told if event not in owners})
+        MailEvent.objects.bulk_create([_row(event, owners.get(event), in_use) for event in _new(told)], ignore_conflicts=True)
         for confirmation, message_id in {owner: event.message_id for event, owner in owners.items()}.items():
             _fold(confirmation, message_id)
+
+
+def forget(events: QuerySet[MailEvent]) -> None:
+    """Take out of the events whom they went to and why they did not arrive; a repeat is still known as one."""
+    for event in events:
+        unnamed = _unnamed(event.message_id, event.recipient)
+        same = MailEvent.objects.filter(message_id=event.message_id, type=event.type, recipient=unnamed, occurred_at=event.occurred_at)
+        if same.exclude(pk=event.pk).exists():
+            event.delete()
+        else:
+            MailEvent.objects.filter(pk=event.pk).update(recipient=unnamed, reason="")
 
 
 def adopt(confirmation: OrderConfirmation) -> None:
@@ -78,6 +90,38 @@ def adopt(confirmation: OrderConfirmation) -> None:
     message_id = confirmation.message_id.strip("<>")
     if message_id and statements.is_any(MailEvent, {"confirmation": None, "message_id": message_id}):
         _fold(confirmation, message_id)
+
+
+def _row(event: Told, owner: OrderConfirmation | None, in_use: Collection[str]) -> MailEvent:
+    """The event as we keep it: by name where it is about somebody who is our customer now."""
+    row = MailEvent(confirmation=owner, message_id=event.message_id, type=event.type, occurred_at=event.occurred_at)
+    if not owner.order.customer.is_erased if owner else event.recipient in in_use:
+        row.recipient, row.reason = event.recipient, event.reason
+    else:
+        row.recipient = _unnamed(event.message_id, event.recipient)
+    return row
+
+
+def _unnamed(message_id: str, recipient: str) -> str:
+    """What stands for a recipient: keyed, so that a table of addresses turns none back, and another one for each mail."""
+    if UNNAMED.fullmatch(recipient):
+        return recipient
+    return f"unnamed-{salted_hmac(SALT, f'{message_id} {recipient}', algorithm='sha256').hexdigest()}"
+
+
+def _new(told: Sequence[Told]) -> list[Told]:
+    """Those of the events that are not kept yet, by name or without: they may have come before their confirmation or an erasure did."""
+    names = {event: {event.recipient, _unnamed(event.message_id, event.recipient)} for event in told}
+    rows = MailEvent.objects.filter(message_id__in={event.message_id for event in told}, recipient__in=set().union(*names.values()))
+    kept = set(rows.values_list("message_id", "type", "recipient", "occurred_at"))
+    return [event for event in told if not kept & {(event.message_id, event.type, name, event.occurred_at) for name in names[event]}]
+
+
+def _in_use(addresses: Collection[str]) -> set[str]:
+    """Those of the addresses that are the shop's own or an active person's, whom this locks: an erasure waits, and finds what we keep."""
+    ours = settings.SENDINBLUE_TO_EMAIL.lower()
+    active = User.objects.select_for_update(no_key=True).filter(is_active=True)
+    return {address for address in addresses if address and (address == ours or active.filter(same_letters("email", address)))}
 
 
 def _owners(told: Sequence[Told]) -> dict[Told, OrderConfirmation]:
@@ -109,7 +153,8 @@ def _fold(confirmation: OrderConfirmation, message_id: str) -> None:
         MailEvent.objects.filter(confirmation=None, message_id=message_id).update(confirmation=confirmation)
     delivery = state_of(confirmation.mail_events.values_list("type", "occurred_at"))
     if delivery != confirmation.delivery:
-        key = f"{confirmation.pk}:{delivery}"
+        # A state may come back; how many events the mail has by now tells one time from another, and a repeat adds none.
+        key = f"{confirmation.pk}:{delivery}:{confirmation.mail_events.count()}"
         feed.add(Happening.MAIL_STATE_CHANGED, confirmation.order, key=key, version=confirmation.version, delivery=delivery)
     changes = {"delivery": delivery}
     if message_id and not confirmation.message_id:

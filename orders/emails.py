@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from accounts import languages
 from chat import formats
 from chat.mails import Mail, recipient
+from chat.sentences import said
 from orders import snapshot
 from orders.models import Order
 
@@ -28,11 +29,11 @@ def confirmation(order: Order, *, url: str, idempotency_key: uuid.UUID) -> Mail:
             "total": formats.money(order.total, order.currency),
             "shop": settings.SHOP_NAME,
         }
-        context = params | {"order": order, "lines": _lines(order), "reply_to": settings.REPLY_TO_EMAIL}
+        context = params | {"order": order, "lines": _lines(order), "address": _address(order), "reply_to": settings.REPLY_TO_EMAIL}
         mail = Mail(
             subject=_("Your order %(number)s at %(shop)s") % {"number": order.number, "shop": settings.SHOP_NAME},
             body=render_to_string("orders/email/confirmation.txt", context),
-            to=[recipient(order.customer)],
+            to=[recipient(order.customer, then=said("press “Resend”"))],
             params=params,
             tags=["order-confirmation", f"order-{order.number}"],
             idempotency_key=idempotency_key,
@@ -40,6 +41,15 @@ def confirmation(order: Order, *, url: str, idempotency_key: uuid.UUID) -> Mail:
         )
         mail.attach_alternative(render_to_string("orders/email/confirmation.html", context), "text/html")
     return mail
+
+
+def _address(order: Order) -> list[str]:
+    """The lines of where the parcel goes, without those of which every piece is missing; none where there is no place to bring it to."""
+    if not (order.street or order.postal_code or order.city):
+        return []
+    place = " ".join(part for part in (order.postal_code, order.city) if part)
+    last = ", ".join(part for part in (place, order.region, order.country) if part)
+    return [line for line in (order.ship_to_name, order.street, last) if line]
 
 
 def _lines(order: Order) -> list[dict[str, Any]]:

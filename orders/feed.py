@@ -42,7 +42,9 @@ def number() -> int:
         counter = FeedCounter.objects.select_for_update(no_key=True).get(pk=1)
         events = list(FeedEvent.objects.filter(sequence=None).order_by("pk")[:BATCH])
         # Read after the events, so that whatever is told of an order comes after its being placed.
-        events += _of_confirmations(list(_unfed().order_by("pk")[:BATCH]))
+        # What a worker is writing at this moment is told of the next time: who waits for no row waits with nobody in a circle.
+        unfed = _unfed().select_for_update(skip_locked=True, no_key=True)
+        events += _of_confirmations(list(unfed.order_by("pk")[:BATCH]))
         for event in sorted(events, key=lambda event: event.happened_at):
             counter.last += 1
             event.sequence = counter.last
@@ -112,7 +114,7 @@ def shape(event: FeedEvent) -> JSON:
 
 
 @record.followed_by
-def hear(events: Sequence[Event]) -> statements.Step[None]:
+def hear(events: Sequence[Event]) -> statements.Statement[None]:
     """Messages in conversations; their words stay there."""
     messages = [event for event in events if event.type == "message" and event.from_member]
     # No wake: a worker that got up for each message would cost the chat more than the message itself. It looks once a second anyway.

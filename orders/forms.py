@@ -1,6 +1,6 @@
 """The forms a clerk enters orders with: what is checked, and what is said, before anything is stored."""
 
-import json
+import re
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
@@ -23,8 +23,6 @@ from orders.models import MOVES, Order, OrderLine, Status
 
 COMMON_CURRENCIES = ("EUR", "USD", "GBP", "CHF", "JPY", "CNY")
 MOST_PIECES = 1_000_000
-# CLDR's "countries" that no parcel goes to: unions, test and unknown regions.
-NO_COUNTRIES = {"EU", "EZ", "QO", "UN", "XA", "XB", "ZZ"}
 # An order in one of these may be without lines: nobody was told of it, or it was taken back.
 MAY_BE_EMPTY = {Status.DRAFT, Status.CANCELLED}
 
@@ -76,18 +74,17 @@ class OrderForm(forms.ModelForm[Order]):
         self.fields["country"].widget.choices = country_choices(language, self.instance.country)
         self.fields["country"].help_text = ""
 
-    def clean_data(self) -> dict[str, Any]:
-        """A JSON object that every database can keep."""
-        given = self.cleaned_data["data"]
-        if given is None:
-            return {}
-        if not isinstance(given, dict):
-            raise ValidationError(_('Write a JSON object, such as {"gift": true}.'), code="not_an_object")
-        written = json.dumps(given, ensure_ascii=False)
-        # PostgreSQL's jsonb knows neither NUL nor lone surrogates.
-        if "\\u0000" in written or any("\ud800" <= character <= "\udfff" for character in written):
-            raise ValidationError(_("This holds characters that can't be stored."), code="bad_text")
-        return given
+    def clean_customer(self) -> User:
+        """A customer; whose the order is already, they may have become an agent since."""
+        chosen: User = self.cleaned_data["customer"]
+        if chosen.pk != self.instance.customer_id and not User.customers().filter(pk=chosen.pk).exists():
+            words = _("%(name)s is not a customer, but staff, an agent or an API client. Choose a customer.")
+            raise ValidationError(words, code="no_customer", params={"name": chosen.display_name})
+        return chosen
+
+    def clean_data(self) -> Any:
+        """An emptied field is an empty object; what may be stored, `Order.clean` says."""
+        return {} if self.cleaned_data["data"] is None else self.cleaned_data["data"]
 
     def clean_external_id(self) -> str:
         """The database allows each id once per client; a clerk reads why instead of an error page."""
@@ -127,12 +124,34 @@ class OrderForm(forms.ModelForm[Order]):
         return User.objects.filter(pk=chosen).first() if str(chosen or "").isdigit() else None
 
 
+class PriceField(forms.DecimalField):
+    """A price as people type it, with a point or a comma before the digits. What could be a thousand as well is asked about, not guessed.
+
+    The page's script reads it in the same way (`orders/static/orders/money.js`). No number input: browsers take a comma out of those.
+    """
+
+    default_error_messages = {"separators": _("Write the price with a point before the digits, such as 1500 or 1.50.")}
+
+    def to_python(self, value: Any) -> Decimal | None:  # type: ignore[override]  # it is a DecimalField, which inherits from IntegerField
+        """The amount. Raises ValidationError for 1,500 and for 1.500,00."""
+        typed = str(value or "").strip()
+        if "," in typed and not re.fullmatch(r"-?\d*,(\d{1,2}|\d{4})", typed):
+            raise ValidationError(self.error_messages["separators"], code="separators")
+        return super().to_python(typed.replace(",", "."))
+
+
 class LineForm(forms.ModelForm[OrderLine]):
     """One article."""
 
     class Meta:
         model = OrderLine
         fields = ["name", "sku", "quantity", "unit_price"]
+        field_classes = {"unit_price": PriceField}
+        widgets = {"unit_price": forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"})}
+        error_messages = {
+            "quantity": {"min_value": _("Write a quantity of 1 or more.")},
+            "unit_price": {"min_value": _("A price can't be below 0.")},
+        }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """A stored price is shown with its currency's digits, not with the column's four."""
@@ -143,6 +162,7 @@ class LineForm(forms.ModelForm[OrderLine]):
             # The column's heading is no label to a screen reader, and it isn't there on a phone.
             field.widget.attrs |= {"aria-label": field.label, "placeholder": field.label}
         self.fields["quantity"].validators.append(MaxValueValidator(MOST_PIECES))
+        self.fields["quantity"].widget.attrs["min"] = 1
         if self.instance.pk:
             currency = self.instance.order.currency
             self.initial["unit_price"] = money.rounded(self.instance.unit_price, currency)
@@ -209,7 +229,7 @@ def warning(customer: User) -> str:
 
 @lru_cache
 def currency_choices(language: str) -> Choices:
-    """Every currency that CLDR lists, the common ones first."""
+    """Every currency in use, the common ones first."""
     locale = Locale.parse(to_locale(language))
 
     def named(codes: Any) -> Choices:
@@ -221,6 +241,6 @@ def currency_choices(language: str) -> Choices:
 def country_choices(language: str, stored: str = "") -> Choices:
     """Every country by its name in that language; a stored code that is none of them stays to be seen."""
     locale = Locale.parse(to_locale(language))
-    named = [(code, str(locale.territories.get(code, code))) for code in money.COUNTRIES - NO_COUNTRIES]
+    named = [(code, str(locale.territories.get(code, code))) for code in money.COUNTRIES]
     named += [(stored, stored)] if stored and stored not in dict(named) else []
     return [("", "—"), *sorted(named, key=lambda choice: choice[1])]

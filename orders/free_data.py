@@ -16,7 +16,7 @@ MOST_BYTES = 64_000
 def check(value: Any) -> None:
     """Raise ValidationError with the code `not_an_object`, `too_deep`, `bad_text`, `bad_number` or `too_large`."""
     if not isinstance(value, dict):
-        raise ValidationError(_("Write a JSON object."), code="not_an_object")
+        raise ValidationError(_('Write a JSON object, such as {"gift": true}.'), code="not_an_object")
     _check_part(value, level=1)
     if len(json.dumps(value, ensure_ascii=False).encode()) > MOST_BYTES:
         raise ValidationError(_("The data is too large. It may have %(bytes)d bytes."), code="too_large", params={"bytes": MOST_BYTES})

@@ -5,15 +5,13 @@ from datetime import datetime, timedelta
 from enum import Enum, auto
 from typing import Any
 
-from babel import Locale
-from babel.dates import format_skeleton
-from django.conf import settings
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
-from django.utils.translation import get_language, gettext_lazy, ngettext, to_locale
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext, pgettext
 
-from accounts.models import User
+from chat import formats
 from chat.outbox import State
 from orders.delivery import Delivery
 from orders.models import Order, OrderConfirmation, Status
@@ -28,6 +26,7 @@ TOLD_STATES = {
     "failed": gettext_lazy("failed"),
     "returned": gettext_lazy("mail returned"),
     "unknown": gettext_lazy("outcome unknown"),
+    "changed": gettext_lazy("changed since"),
     "waiting": gettext_lazy("not told yet"),
     "done": gettext_lazy("told"),
     "nobody": gettext_lazy("nobody was told"),
@@ -48,6 +47,7 @@ class Condition(Enum):
     UNSURE = auto()
     TAKEN_BACK = auto()
     RETURNED = auto()
+    CHANGED = auto()
     TOLD = auto()
 
 
@@ -63,6 +63,7 @@ LOOKS = {
     Condition.UNSURE: ("bad", "alert"),
     Condition.TAKEN_BACK: ("quiet", "cancelled"),
     Condition.RETURNED: ("bad", "alert"),
+    Condition.CHANGED: ("warn", "alert"),
     Condition.TOLD: ("ok", "confirmed"),
 }
 
@@ -83,22 +84,31 @@ class Told:
     @property
     def tone(self) -> str:
         """How the words look."""
-        return LOOKS[self.condition][0]
+        return self._look[0]
 
     @property
     def icon(self) -> str:
         """What stands before them."""
-        return LOOKS[self.condition][1]
+        return self._look[1]
+
+    @property
+    def _look(self) -> tuple[str, str]:
+        return LOOKS[Condition.NOBODY if self.is_past_help else self.condition]
+
+    @property
+    def is_past_help(self) -> bool:
+        """Whether it went wrong with an order that was cancelled, of which nobody is told again."""
+        return self.condition in {Condition.FAILED, Condition.UNSURE, Condition.RETURNED} and self.order.status == Status.CANCELLED
 
     @property
     def is_moving(self) -> bool:
         """Whether a look some seconds later may say something else."""
-        return bool(self.row and self.row.state == State.WAITING)
+        return bool(self.row and self.row.state == State.WAITING) and self.condition is not Condition.TAKEN_BACK
 
     @property
     def is_open(self) -> bool:
         """Whether a step is still missing that somebody, or we, will do."""
-        return self.is_moving or self.condition in {Condition.FAILED, Condition.UNSURE}
+        return self.is_moving or (self.condition in {Condition.FAILED, Condition.UNSURE} and not self.is_past_help)
 
     @property
     def brief(self) -> str:
@@ -113,15 +123,18 @@ class Told:
             words = OPENED_SENTENCE
         elif self.row and self.condition is Condition.TOLD and self.row.version > 1:
             words = AGAIN_SENTENCE
-        return str(words) % _facts(self.order, self.row)
+        told = str(words) % _facts(self.order, self.row)
+        return _("%(told)s The order is cancelled, so nobody is told again.") % {"told": told} if self.is_past_help else told
 
     @property
     def steps(self) -> list[dict[str, Any]]:
         """The three steps: each {"words", "at", "is_next"}; `is_next` is the one that the attempts and the error are about."""
         stamps = _stamps(self.row)
         following = stamps.index(None) if self.is_open and None in stamps else None
-        words = [_("conversation opened"), _("event added"), _("mail sent")]
-        return [{"words": words[place], "at": moment(at) if at else "", "is_next": place == following} for place, at in enumerate(stamps)]
+        return [
+            {"words": str(words[at is None]), "at": moment(at) if at else "", "is_next": place == following}
+            for place, (words, at) in enumerate(zip(STEPS, stamps, strict=True))
+        ]
 
     @property
     def attempts(self) -> str:
@@ -140,10 +153,22 @@ class Told:
 
     @property
     def error(self) -> str:
-        """What went wrong last and what helps, in a sentence; empty once all is well."""
-        if self.condition is Condition.RETURNED:
+        """What went wrong last and what helps, in a sentence; empty once all is well, or where nothing helps any more."""
+        if self.condition is Condition.RETURNED and not self.is_past_help:
             return _("Check the customer's mail address, then press “Resend”.")
-        return self.row.error_in_words() if self.row and self.row.state != State.DONE else ""
+        return self.row.error_in_words() if self.row and self.row.state != State.DONE and not self.is_past_help else ""
+
+    @property
+    def before(self) -> str:
+        """For a telling that was not the last."""
+        words = BEFORE if self.row and self.row.mail_sent_at else _("Before that: %(brief)s.")
+        return str(words) % {"brief": self.brief, **_facts(self.order, self.row)}
+
+    @property
+    def is_about_the_address(self) -> bool:
+        """Whether another mail address of the customer would help."""
+        lacks_one = self.row is not None and self.condition is Condition.FAILED and self.row.error_code == "no_address"
+        return not self.is_past_help and (lacks_one or self.condition is Condition.RETURNED)
 
 
 def told(order: Order) -> list[Told]:
@@ -155,29 +180,28 @@ def told(order: Order) -> list[Told]:
 def by_told(orders: QuerySet[Order], value: str) -> QuerySet[Order]:
     """Orders by how their latest confirmation stands: one of TOLD_STATES. The order's version is that of its latest confirmation."""
     latest = Q(confirmations__version=F("version"))
+    # Of a cancelled order nobody is told again, so it would stay with what a clerk has to mend for good.
+    standing = ~Q(status=Status.CANCELLED)
     if value == "nobody":
         return orders.filter(Q(confirmations=None) | latest & Q(confirmations__state=State.CANCELLED))
     if value == "unknown":
-        return orders.filter(latest, confirmations__is_unknown=True)
+        return orders.filter(latest, standing | Q(confirmations__state=State.WAITING), confirmations__is_unknown=True)
+    if value == "changed":
+        # The few that ever changed come first, by their own index; by themselves databases would go through all orders in order.
+        ever = Order.objects.filter(articles_changed_at__isnull=False).order_by().values("pk")
+        since = Q(pk__in=ever, articles_changed_at__gt=F("confirmations__event_added_at"))
+        return orders.filter(latest, standing, since, confirmations__state=State.DONE)
     if value == "returned":
-        return orders.filter(latest, confirmations__delivery__in=RETURNED)
-    return orders.filter(latest, confirmations__state=value)
-
-
-def address(customer: User) -> str:
-    """Where mails for this customer go; empty where there is no address."""
-    return settings.SENDINBLUE_TO_EMAIL or customer.email
+        return orders.filter(latest, standing, confirmations__delivery__in=RETURNED)
+    return orders.filter(latest, standing if value == State.FAILED else Q(), confirmations__state=value)
 
 
 def moment(at: datetime) -> str:
-    """A time as people say it: 14:03 today, Nov 22 14:03 this year, Nov 22, 2025 before that."""
+    """A time as people say it: 14:03 today, Nov 22, 14:03 this year, Nov 22, 2025 before that."""
     local, today = timezone.localtime(at), timezone.localdate()
-    locale = Locale.parse(to_locale(get_language() or "en"))
-    if local.date() == today:
-        return f"{local:%H:%M}"
-    if local.year == today.year:
-        return f"{format_skeleton('MMMd', local.date(), locale=locale)} {local:%H:%M}"
-    return str(format_skeleton("yMMMd", local.date(), locale=locale))
+    if local.year == today.year and local.date() != today:
+        return date_format(local, pgettext("a moment of this year, a date format", "M j, H:i"))
+    return formats.day_or_time(at)
 
 
 def _condition(order: Order, row: OrderConfirmation | None) -> Condition:
@@ -188,14 +212,25 @@ def _condition(order: Order, row: OrderConfirmation | None) -> Condition:
         return Condition.RETURNED
     if row.state == State.FAILED and row.is_unknown:
         return Condition.UNSURE
+    if row.state == State.DONE and _is_changed_since(order, row):
+        return Condition.CHANGED
     if row.state in ended:
         return ended[State(row.state)]
+    if row.is_taken_back:
+        # The worker has yet to see it, and will do no more than write it down.
+        return Condition.TAKEN_BACK
     now = timezone.now()
     if row.next_attempt_at < now - PATIENCE:
         return Condition.STALLED
     if row.lease_token or row.next_attempt_at <= now:
         return Condition.BEGUN
     return Condition.UNKNOWN if row.is_unknown else Condition.LATE
+
+
+def _is_changed_since(order: Order, row: OrderConfirmation) -> bool:
+    """Whether the customer knows other articles or prices. Nobody is told again of what was cancelled."""
+    changed_at, told_at = order.articles_changed_at, row.event_added_at
+    return bool(changed_at and told_at and changed_at > told_at) and order.status != Status.CANCELLED
 
 
 def _stamps(row: OrderConfirmation | None) -> list[datetime | None]:
@@ -217,12 +252,19 @@ def _facts(order: Order, row: OrderConfirmation | None) -> dict[str, Any]:
         "name": order.customer.display_name,
         "done": sum(stamp is not None for stamp in _stamps(row)),
         "at": moment(row.mail_sent_at or row.finished_at or row.created_at),
+        "changed": moment(order.articles_changed_at) if order.articles_changed_at else "",
         "next": moment(row.next_attempt_at),
         "reason": _reason(row),
         "delivery": row.get_delivery_display(),
     }
 
 
+# Each as it is called once it is done, and before.
+STEPS = (
+    (gettext_lazy("conversation opened"), gettext_lazy("conversation not opened")),
+    (gettext_lazy("event added"), gettext_lazy("event not added")),
+    (gettext_lazy("mail sent"), gettext_lazy("mail not sent")),
+)
 BRIEF = {
     Condition.DRAFT: gettext_lazy("nobody is told yet"),
     Condition.NOBODY: gettext_lazy("nobody was told"),
@@ -234,20 +276,23 @@ BRIEF = {
     Condition.UNSURE: gettext_lazy("unknown, a person must look"),
     Condition.TAKEN_BACK: gettext_lazy("not told"),
     Condition.RETURNED: gettext_lazy("mail %(delivery)s"),
+    Condition.CHANGED: gettext_lazy("told %(at)s, changed since"),
     Condition.TOLD: gettext_lazy("told %(at)s"),
 }
 SENTENCES = {
     Condition.DRAFT: gettext_lazy("This is a draft. %(name)s is told once it is placed."),
     Condition.NOBODY: gettext_lazy("%(name)s was not told of this order."),
     Condition.BEGUN: gettext_lazy("%(name)s is being told right now."),
-    Condition.STALLED: gettext_lazy("%(name)s waits to be told since %(next)s, and nobody works on it. Is a worker running?"),
+    Condition.STALLED: gettext_lazy("%(name)s has waited to be told since %(next)s: other orders are before it, or no worker is running."),
     Condition.LATE: gettext_lazy("%(name)s is not told yet: %(done)d of 3 steps are done. We try again at %(next)s."),
     Condition.UNKNOWN: gettext_lazy("We don't know yet whether the mail to %(name)s left. We ask again at %(next)s."),
     Condition.FAILED: gettext_lazy("%(name)s could not be told."),
     Condition.UNSURE: gettext_lazy("We can't tell whether the mail to %(name)s left."),
     Condition.TAKEN_BACK: gettext_lazy("%(name)s was not told: the order was taken back before."),
     Condition.RETURNED: gettext_lazy("%(name)s was mailed at %(at)s, but the mail is %(delivery)s."),
+    Condition.CHANGED: gettext_lazy("%(name)s was told at %(at)s, but the order changed at %(changed)s. Press “Resend”."),
     Condition.TOLD: gettext_lazy("%(name)s was told at %(at)s."),
 }
 OPENED_SENTENCE = gettext_lazy("%(name)s was told at %(at)s and has opened the mail.")
+BEFORE = gettext_lazy("Told before, at %(at)s.")
 AGAIN_SENTENCE = gettext_lazy("%(name)s was told again at %(at)s.")

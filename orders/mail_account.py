@@ -2,12 +2,10 @@
 
 Everything is looked up first, so doing it twice does nothing the second time. Only what the API documents is used; a template has no
 field for a plain text there, and Sendinblue ignores ours beside a template (https://developers.brevo.com/reference/create-smtp-template).
-Both endpoints allow 100 calls an hour, of which this takes at most five.
+Both endpoints allow 100 calls an hour, of which this takes at most four.
 """
 
 import secrets
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -16,6 +14,7 @@ from django.conf import settings
 from django.template.loader import get_template
 
 from chat import dotenv
+from chat.account_setup import SetupStep
 from chat.outbox import BackendError
 from orders.backends.sendinblue_wire import ask
 
@@ -30,22 +29,14 @@ EVENTS = [
 ]
 
 
-@dataclass(frozen=True)
-class Step:
-    """One thing to be done, in a sentence; `act` does it, and is None where all is well already."""
-
-    sentence: str
-    act: Callable[[], None] | None = None
-
-
-def plan(webhook_url: str, env_file: Path) -> list[Step]:
+def plan(webhook_url: str, env_file: Path) -> list[SetupStep]:
     """What is missing at Sendinblue and in `.env`, in the order in which it is to be done. Changes nothing; raises BackendError."""
     secret = settings.WEBHOOK_SECRET or dotenv.read(env_file).get("WEBHOOK_SECRET") or secrets.token_urlsafe(32)
     # The secret is kept before it is given away: a crash between the two must not leave a webhook that nobody can check.
     return [_template_step(env_file), _secret_step(secret, env_file), _webhook_step(webhook_url, secret)]
 
 
-def greeting() -> str:
+def check() -> str:
     """One harmless call, for `doctor --live`: whose account the key opens, and what it may still send. Raises BackendError."""
     account = ask("AccountApi", "get_account")
     if not isinstance(account, dict) or "plan" not in account:
@@ -55,17 +46,29 @@ def greeting() -> str:
     return f"Sendinblue takes the key: the account of {account.get('companyName') or account.get('email') or 'an unnamed company'}{left}."
 
 
-def _template_step(env_file: Path) -> Step:
+def check_template() -> str:
+    """Another one: whether the template of SENDINBLUE_TEMPLATE_ID is there and in use. Raises BackendError."""
+    template = _chosen_template(settings.SENDINBLUE_TEMPLATE_ID)
+    title = f"mail template {template['id']} (“{template.get('name', '')}”)"
+    if not template.get("isActive"):
+        sentence = (
+            f"The {title} is not active, so no confirmation leaves. Activate it at Sendinblue, or let `manage.py setup_sendinblue` do it."
+        )
+        raise BackendError(sentence, code="inactive_template", permanent=True)
+    return f"Sendinblue has the {title}, and it is active."
+
+
+def _template_step(env_file: Path) -> SetupStep:
     chosen = settings.SENDINBLUE_TEMPLATE_ID or int(dotenv.read(env_file).get("SENDINBLUE_TEMPLATE_ID", 0))
     template = _chosen_template(chosen) if chosen else _our_template()
     if template is None:
         sentence = f"Make the mail template “{TEMPLATE_NAME}”, activate it, and write its number to SENDINBLUE_TEMPLATE_ID in {env_file}."
-        return Step(sentence, lambda: _make_template(env_file))
+        return SetupStep(sentence, lambda: _make_template(env_file))
     number, name = template["id"], template.get("name", "")
     if template.get("isActive") and chosen:
-        return Step(f"The mail template {number} (“{name}”) is active and in use.")
+        return SetupStep(f"The mail template {number} (“{name}”) is active and in use.")
     verb = "Use" if template.get("isActive") else "Activate"
-    return Step(
+    return SetupStep(
         f"{verb} the mail template {number} (“{name}”); SENDINBLUE_TEMPLATE_ID in {env_file} names it.",
         lambda: _use_template(number, env_file, is_active=bool(template.get("isActive"))),
     )
@@ -79,7 +82,7 @@ def _chosen_template(number: int) -> dict[str, Any]:
             raise
         found = None
     if not isinstance(found, dict) or found.get("id") != number:
-        sentence = f"Sendinblue has no template {number}. Empty SENDINBLUE_TEMPLATE_ID to have one made."
+        sentence = f"Sendinblue has no template {number}. Correct SENDINBLUE_TEMPLATE_ID, or empty it to have one made."
         raise BackendError(sentence, code="no_template", permanent=True)
     return found
 
@@ -119,25 +122,26 @@ def template_html() -> str:
     return str(source.template.source)
 
 
-def _secret_step(secret: str, env_file: Path) -> Step:
+def _secret_step(secret: str, env_file: Path) -> SetupStep:
     if settings.WEBHOOK_SECRET or dotenv.read(env_file).get("WEBHOOK_SECRET"):
-        return Step("WEBHOOK_SECRET is set.")
-    return Step(f"Write a new WEBHOOK_SECRET to {env_file}.", lambda: dotenv.add(env_file, {"WEBHOOK_SECRET": secret}))
+        return SetupStep("WEBHOOK_SECRET is set.")
+    return SetupStep(f"Write a new WEBHOOK_SECRET to {env_file}.", lambda: dotenv.add(env_file, {"WEBHOOK_SECRET": secret}))
 
 
-def _webhook_step(url: str, secret: str) -> Step:
+def _webhook_step(url: str, secret: str) -> SetupStep:
     # SDK 7.6.0 has no field for `auth`, so the body is written as documented: https://developers.brevo.com/docs/secured-webhooks
     fields: dict[str, Any] = {"url": url, "description": WEBHOOK_DESCRIPTION, "auth": {"type": "bearer", "token": secret}}
-    ours = next((webhook for webhook in _webhooks() if _without_password(str(webhook.get("url"))) == url), None)
+    # Also one that was registered by hand, with a slash or the secret behind it: a second one would tell everything twice.
+    ours = next((webhook for webhook in _webhooks() if f"{_without_password(str(webhook.get('url')))}/".startswith(f"{url}/")), None)
     if ours is None:
         fields |= {"events": EVENTS, "type": "transactional"}
         sentence = f"Register a webhook to {url} with the secret, for {len(EVENTS)} kinds of events."
-        return Step(sentence, lambda: _tell("create_webhook", fields))
+        return SetupStep(sentence, lambda: _tell("create_webhook", fields))
     number, events = ours["id"], set(ours.get("events") or [])
     if events >= set(EVENTS) and (ours.get("auth") or {}).get("token") == secret:
-        return Step(f"The webhook {number} to {url} is registered with its secret.")
+        return SetupStep(f"The webhook {number} to {url} is registered with its secret.")
     fields["events"] = sorted(events | set(EVENTS))
-    return Step(
+    return SetupStep(
         f"Give the webhook {number} to {url} all our kinds of events and the secret.", lambda: _tell("update_webhook", number, fields)
     )
 

@@ -14,7 +14,7 @@ from typing import Any
 from django.db.models import F
 from django.utils import timezone
 
-from chat import mails
+from chat import mails, outbox
 from chat.mails import Mail
 from chat.outbox import BackendError, Call, State, Work
 from chat.sentences import said
@@ -31,16 +31,17 @@ def send(confirmation: OrderConfirmation, write: Write, *, tried_at: datetime | 
     """
     if confirmation.mail_sent_at:
         return
-    if tried_at and timezone.now() - tried_at > mails.KEY_PROTECTS:
+    may_have_left = bool(tried_at) or confirmation.is_unknown
+    if tried_at and outbox.clock() - tried_at > mails.KEY_PROTECTS:
         found = yield from _ask(confirmation, write, since=tried_at)
         if found is not None:
             _sent(confirmation, found)
             return
         tried_at = confirmation.mail_tried_at = None
     if not confirmation.mail_tried_at:
-        confirmation.stamp(mail_tried_at=timezone.now())
+        confirmation.stamp(mail_tried_at=outbox.clock())
     try:
-        message_id = yield Call(partial(_hand_over, write), local=mails.is_local(), provider="sendinblue")
+        message_id = yield Call(partial(_hand_over, write, may_have_left=may_have_left), local=mails.is_local(), provider="sendinblue")
     except BackendError as refused:
         # Refused without doing anything, and no earlier attempt is open: the next one needs to ask nobody.
         if not refused.unknown and not tried_at:
@@ -56,8 +57,9 @@ def doubt_unsent() -> int:
     return unsent.count()
 
 
-def _hand_over(write: Write) -> str:
+def _hand_over(write: Write, *, may_have_left: bool) -> str:
     mail = write()
+    mail.may_have_left = may_have_left
     mail.send(fail_silently=False)
     return mail.message_id
 

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Collection
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, Self
 
@@ -11,13 +12,13 @@ from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from chat.outbox import OutboxRow
 from orders import free_data, money
-from orders.delivery import OF_EVENT, Delivery
+from orders.delivery import Delivery
+from orders.mail_models import MailEvent, StoredMail  # noqa: F401 - models are looked for here
 
 
 class Status(models.TextChoices):
@@ -72,6 +73,8 @@ class Order(models.Model):
     created_at = models.DateTimeField(_("entered"), default=timezone.now, editable=False)
     placed_at = models.DateTimeField(pgettext_lazy("time of an order", "placed"), null=True, blank=True, editable=False)
     updated_at = models.DateTimeField(_("changed"), auto_now=True)
+    # Not `updated_at`: that moves with the status too, which the chat tells by itself, and with a note in `data`, which nobody is told.
+    articles_changed_at = models.DateTimeField(_("articles changed"), null=True, blank=True, editable=False)
 
     # The status in the database as far as this object knows; None before the first save.
     stored_status: str | None = None
@@ -81,6 +84,11 @@ class Order(models.Model):
         verbose_name_plural = _("orders")
         ordering = ["-number"]
         permissions = [("resend_confirmation", "Can tell a customer again")]
+        indexes = [
+            models.Index(
+                fields=["articles_changed_at"], condition=Q(articles_changed_at__isnull=False), name="orders_with_changed_articles"
+            )
+        ]
         constraints = [
             models.CheckConstraint(condition=Q(status__in=Status.values), name="order_status_is_known"),
             models.CheckConstraint(condition=Q(version__gte=1), name="order_version_counts_from_one"),
@@ -122,6 +130,16 @@ class Order(models.Model):
             raise ValidationError(
                 {"status": ValidationError(_("An order that is %(before)s can't become %(after)s."), code="bad_move", params=words)}
             )
+
+    def count_version(self) -> None:
+        """Count the version up in the database, so that two who do so at once don't count one."""
+        Order.objects.filter(pk=self.pk).update(version=F("version") + 1)
+        self.refresh_from_db(fields=["version"])
+
+    def note_changed_articles(self) -> None:
+        """What was ordered, or its price, is no longer what it was: whoever was told before doesn't know."""
+        self.articles_changed_at = timezone.now()
+        Order.objects.filter(pk=self.pk).update(articles_changed_at=self.articles_changed_at)
 
     @property
     def total(self) -> Decimal:
@@ -196,8 +214,13 @@ class OrderConfirmation(OutboxRow):
     def __str__(self) -> str:
         return f"{self.order_id}/{self.version}"
 
+    @property
+    def is_taken_back(self) -> bool:
+        """Whether its order was cancelled (or is a draft again) before anything was told. What the conversation has is mailed as well."""
+        return self.order.status in {Status.CANCELLED, Status.DRAFT} and self.event_added_at is None
+
     def delivery_summary(self) -> str:
-        """What became of the mail, for staff, in one line: "delivered 22 Nov. 2026, 10:15 · opened 22 Nov. 2026, 10:20"."""
+        """What became of the mail, for staff, in one line: "delivered Nov 22, 2026, 10:15 · opened Nov 22, 2026, 10:20"."""
         first: dict[str, MailEvent] = {}
         for event in sorted(self.mail_events.all(), key=lambda event: event.occurred_at):
             if event.delivery:
@@ -206,7 +229,10 @@ class OrderConfirmation(OutboxRow):
 
 
 class OrderStatusChange(OutboxRow):
-    """That an order that was told moved on: its conversation gets a `custom:order-status-event`."""
+    """That an order that was told moved on: its conversation gets a `custom:order-status-event`.
+
+    Only the first waiting change of an order is ever due, so the last event says how the order stands.
+    """
 
     order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="status_changes", verbose_name=_("order"))
     previous = models.CharField(_("before"), max_length=10, choices=Status.choices)
@@ -216,67 +242,15 @@ class OrderStatusChange(OutboxRow):
         verbose_name = _("status change")
         verbose_name_plural = _("status changes")
         ordering = ["-pk"]
+        indexes = [
+            *OutboxRow.Meta.indexes,
+            models.Index(fields=["order", "id"], condition=models.Q(state="waiting"), name="changes_waiting"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.order_id}: {self.previous} → {self.status}"
 
-
-class MailEvent(models.Model):
-    """One thing that became of a mail, as the mail provider told it; never changed afterwards, but for the confirmation it is about.
-
-    Sendinblue gives its events no id. `ts_epoch` is documented as the time of *sending*, so two openings share it; what tells two
-    events apart is the mail, the recipient, the kind and the second in which it happened.
-    """
-
-    confirmation = models.ForeignKey(OrderConfirmation, on_delete=models.CASCADE, null=True, related_name="mail_events")
-    message_id = models.CharField(_("message id"), max_length=200)
-    recipient = models.CharField(_("recipient"), max_length=254)
-    type = models.CharField(_("type"), max_length=40)
-    reason = models.CharField(_("reason"), max_length=500, blank=True)
-    occurred_at = models.DateTimeField(_("time"))
-    received_at = models.DateTimeField(_("received"), default=timezone.now)
-
-    class Meta:
-        verbose_name = _("mail event")
-        verbose_name_plural = _("mail events")
-        ordering = ["occurred_at", "pk"]
-        constraints = [
-            models.UniqueConstraint(fields=["message_id", "type", "recipient", "occurred_at"], name="one_event_per_mail_type_and_second"),
-        ]
-
-    def __str__(self) -> str:
-        moment = date_format(timezone.localtime(self.occurred_at), "DATETIME_FORMAT")
-        return f"{Delivery(self.delivery).label} {moment}" + (f" ({self.reason})" if self.reason else "")
-
-    @property
-    def delivery(self) -> str:
-        """The state that this event alone speaks for; "" where it says nothing of the delivery."""
-        return OF_EVENT.get(self.type, Delivery.UNKNOWN)
-
-
-class StoredMail(models.Model):
-    """A mail of the embedded side: kept where `/demo/mailbox/` shows it, instead of being sent."""
-
-    idempotency_key = models.CharField(max_length=64, unique=True)
-    to = models.CharField(_("to"), max_length=400)
-    from_email = models.CharField(_("from"), max_length=400)
-    subject = models.CharField(_("subject"), max_length=400)
-    text = models.TextField(_("text"), blank=True)
-    html = models.TextField(_("HTML"), blank=True)
-    headers = models.JSONField(_("headers"), default=dict)
-    params = models.JSONField(_("params"), default=dict)
-    created_at = models.DateTimeField(_("sent"), default=timezone.now)
-
-    class Meta:
-        verbose_name = _("stored mail")
-        verbose_name_plural = _("stored mails")
-        ordering = ["-pk"]
-
-    def __str__(self) -> str:
-        return self.subject
-
-
-def next_version(order: Order) -> None:
-    """Count the order's version up in the database, so that two who do so at once don't count one."""
-    Order.objects.filter(pk=order.pk).update(version=F("version") + 1)
-    order.refresh_from_db(fields=["version"])
+    @classmethod
+    def due(cls, now: datetime) -> "models.QuerySet[Self]":
+        """Never past an earlier waiting change of the same order."""
+        return super().due(now).filter(~models.Exists(cls.earlier_waiting("order")))

@@ -1,19 +1,25 @@
-"""Money: Decimal, with as many digits as its currency has; currencies and countries as CLDR lists them."""
+"""Money: Decimal, with as many digits as its currency has; the currencies that are paid with today, and the countries, as CLDR has them."""
 
 from decimal import ROUND_HALF_EVEN, Decimal
 
 from babel import Locale
-from babel.numbers import get_currency_precision, list_currencies
+from babel.core import get_global
+from babel.numbers import get_currency_precision
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 DEFAULT_CURRENCY = "EUR"
-CURRENCIES = frozenset(list_currencies())
-COUNTRIES = frozenset(code for code in map(str, Locale("en").territories) if len(code) == 2 and code.isalpha())
+# Legal tender somewhere and not ended: neither the Deutsche Mark nor gold (XAU), tests (XTS) or "no currency" (XXX).
+CURRENCIES = frozenset(
+    code for spans in get_global("territory_currencies").values() for code, _begun, ended, is_tender in spans if is_tender and ended is None
+)
+# What CLDR lists beside the countries: unions, test and unknown regions. No parcel goes there.
+NO_COUNTRIES = {"EU", "EZ", "QO", "UN", "XA", "XB", "ZZ"}
+COUNTRIES = frozenset(code for code in map(str, Locale("en").territories) if len(code) == 2 and code.isalpha()) - NO_COUNTRIES
 
 
 def check_currency(code: str) -> None:
-    """Raise ValidationError unless `code` is an ISO 4217 currency."""
+    """Raise ValidationError unless `code` is an ISO 4217 currency that people pay with today."""
     if code not in CURRENCIES:
         raise ValidationError(
             _("%(code)s is not a currency. Write three letters, such as EUR."), code="unknown_currency", params={"code": code}

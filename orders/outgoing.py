@@ -15,8 +15,9 @@ from functools import partial
 from django.db import transaction
 from django.utils import timezone
 
-from chat import outbox, stops
+from chat import backoff, outbox, stops
 from chat.outbox import BackendError, Call, State, Work
+from chat.sentences import said
 from orders import feed
 from orders.backends import endpoints
 from orders.webhook_models import WebhookDelivery, WebhookEndpoint
@@ -41,6 +42,9 @@ def run(delivery: WebhookDelivery) -> Work:
     except BackendError as refused:
         if refused.code not in NOT_THEIR_FAULT:
             _failed(endpoint, refused)
+        if refused.code not in backoff.HELD_BACK:
+            # The answer and the error that the row shows are of the same attempt.
+            delivery.stamp(status_code=refused.status if isinstance(refused, endpoints.NotTakenError) else None)
         raise
     if endpoint.failing_since:
         WebhookEndpoint.objects.filter(pk=endpoint.pk).update(failing_since=None)
@@ -87,6 +91,7 @@ def _failed(endpoint: WebhookEndpoint, refused: BackendError) -> None:
     same.filter(failing_since=None).update(failing_since=now)
     since = same.values_list("failing_since", flat=True).first() or now
     if refused.code in {"http_410", "address_refused"} or now - since > PATIENCE:
-        same.filter(is_active=True).update(is_active=False, off_reason=f"Took nothing since {since:%Y-%m-%d %H:%M} UTC. {refused}")
+        reason = said("Took nothing since %(since)s UTC. %(error)s", since=f"{since:%Y-%m-%d %H:%M}", error=refused)
+        same.filter(is_active=True).update(is_active=False, off_reason=reason)
         waiting = WebhookDelivery.objects.filter(endpoint=endpoint, state=State.WAITING, lease_token=None)
-        waiting.update(state=State.CANCELLED, finished_at=now, last_error="The webhook was switched off. The feed has the event.")
+        waiting.update(state=State.CANCELLED, finished_at=now, last_error=said("The webhook was switched off. The feed has the event."))

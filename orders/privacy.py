@@ -1,26 +1,36 @@
 """The orders' part of what a customer takes away or has erased. Numbers, articles, prices and the country stay for the books."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from email.utils import parseaddr
 from typing import Any
 
 from django.conf import settings
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from accounts import privacy
 from accounts.models import User
 from accounts.privacy import Counts, Erasure, Row
+from accounts.reading import Reading
 from accounts.takeaway import moment
 from accounts.traces import Terms
+from chat.entry import mails as entry_mails
 from chat.outbox import BackendError
 from chat.privacy import deletions
 from chat.privacy.models import Thing
 from chat.privacy.part import cancel
-from orders import money
+from orders import deliveries, money
 from orders.backends.sendinblue_wire import ask
-from orders.models import MailEvent, Order, OrderConfirmation, OrderLine, OrderStatusChange, StoredMail
+from orders.mail_models import MailEvent, StoredMail
+from orders.models import Order, OrderConfirmation, OrderLine, OrderStatusChange
 
 ADDRESS = ("ship_to_name", "street", "postal_code", "city", "region")
+KINDS = {
+    "order": _("Orders"),
+    "mail": _("Mails about orders"),
+    "status": _("How orders moved on"),
+    "kept mail": _("Kept mails"),
+}
 
 
 def _export(customer: User) -> Iterator[tuple[str, Row]]:
@@ -32,7 +42,9 @@ def _export(customer: User) -> Iterator[tuple[str, Row]]:
         yield "mail", sent | {"events": events}
     for change in OrderStatusChange.objects.filter(order__customer=customer).order_by("pk"):
         yield "status", {"order": change.order_id, "from": change.previous, "to": change.status, "at": moment(change.created_at)}
-    for mail in _kept_mails(customer, privacy.terms_of(customer)):
+    reading = Reading()
+    theirs = _kept_mails(customer, privacy.terms_of(customer, reading), reading)
+    for mail in StoredMail.objects.filter(pk__in=theirs).order_by("pk"):
         yield "kept mail", {"at": moment(mail.created_at), "to": mail.to, "subject": mail.subject, "text": mail.text, "html": mail.html}
 
 
@@ -48,51 +60,68 @@ def _order(order: Order) -> Row:
 
 def _erase(erasure: Erasure) -> Counts:
     customer, terms = erasure.customer, erasure.terms
-    for address in terms.addresses if settings.SENDINBLUE_API_KEY else ():
-        deletions.ask(customer, Thing.SENDINBLUE_CONTACT, address)
-        deletions.ask(customer, Thing.SENDINBLUE_LOG, address)
-    orders = Order.objects.filter(customer=customer)
-    mails = _kept_mails(customer, terms)
-    StoredMail.objects.filter(pk__in=[mail.pk for mail in mails]).delete()
     confirmations = OrderConfirmation.objects.filter(order__customer=customer)
+    # Until we are done no mail begins to leave, and no event of one comes: `deliveries.record` locks its confirmation too.
+    held = list(confirmations.select_for_update(of=("self",), no_key=True).order_by("pk"))
+    _forget_at_sendinblue(erasure, held)
+    orders = Order.objects.filter(customer=customer)
+    mails, _of_each = StoredMail.objects.filter(pk__in=_kept_mails(customer, terms, erasure.reading)).delete()
     ended = cancel(confirmations) + cancel(OrderStatusChange.objects.filter(order__customer=customer))
     to_them = Q(confirmation__in=confirmations)
     for address in terms.addresses:
         to_them |= Q(recipient__iexact=address)
-    for event in MailEvent.objects.filter(to_them):
-        # What makes an event one of a kind, the recipient among it, stays one of a kind.
-        MailEvent.objects.filter(pk=event.pk).update(recipient=f"erased-{event.pk}", reason="")
+    deliveries.forget(MailEvent.objects.filter(to_them))
     for line in OrderLine.objects.filter(order__customer=customer):
         if terms.pattern.search(f"{line.name} {line.sku}"):
             OrderLine.objects.filter(pk=line.pk).update(name=terms.scrub(line.name), sku=terms.scrub(line.sku))
     done = orders.update(**dict.fromkeys(ADDRESS, ""), data={})
     for order in orders.exclude(external_id=""):
         Order.objects.filter(pk=order.pk).update(external_id=terms.scrub(order.external_id))
-    return {"orders": done, "kept mails": len(mails), "waiting work cancelled": ended}
+    return {"orders": done, "kept mails": mails, "waiting work cancelled": ended}
 
 
-def _kept_mails(customer: User, terms: Terms) -> list[StoredMail]:
-    """The mails of the embedded side that went to this customer, or name them."""
-    numbers = set(Order.objects.filter(customer=customer).values_list("number", flat=True))
-    addresses = {address.lower() for address in terms.addresses}
-
-    def is_theirs(mail: StoredMail) -> bool:
-        return mail.params.get("order_id") in numbers or parseaddr(mail.to)[1].lower() in addresses
-
-    return [mail for mail in StoredMail.objects.order_by("pk").iterator() if is_theirs(mail)]
+def _forget_at_sendinblue(erasure: Erasure, confirmations: Sequence[OrderConfirmation]) -> None:
+    # A mail that arrives there after its address was forgotten would bring it back.
+    leaving = entry_mails.may_be_under_way(erasure.customer) or any(row.mail_tried_at for row in confirmations)
+    for address in erasure.terms.addresses if settings.SENDINBLUE_API_KEY else ():
+        for what in (Thing.SENDINBLUE_CONTACT, Thing.SENDINBLUE_LOG):
+            deletions.ask(erasure.customer, what, address, may_be_under_way=leaving)
 
 
-def _former(customer: User) -> Iterator[str]:
+def _look(erasure: Erasure) -> None:
+    _kept_mails(erasure.customer, erasure.terms, erasure.reading)
+
+
+def _kept_mails(customer: User, terms: Terms, reading: Reading) -> set[int]:
+    """The keys of the embedded side's mails that went to this customer, or are about an order of theirs."""
+    addresses = frozenset(address.lower() for address in terms.addresses)
+
+    def went_to_them(to: str) -> bool:
+        return parseaddr(to)[1].lower() in addresses
+
+    return _mails_of_orders(customer, reading) | reading.keys(StoredMail, ("to",), question=addresses, fits=went_to_them)
+
+
+def _mails_of_orders(customer: User, reading: Reading) -> set[int]:
+    numbers = frozenset(Order.objects.filter(customer=customer).values_list("number", flat=True))
+
+    def is_of_theirs(params: dict[str, Any]) -> bool:
+        return params.get("order_id") in numbers
+
+    return reading.keys(StoredMail, ("params",), question=("orders", numbers), fits=is_of_theirs)
+
+
+def _former(customer: User, reading: Reading) -> Iterator[str]:
     """Where mails about their orders went, unless every mail goes to one address of ours."""
     told = MailEvent.objects.filter(confirmation__order__customer=customer).values_list("recipient", flat=True).distinct()
-    kept = StoredMail.objects.filter(params__order_id__in=list(Order.objects.filter(customer=customer).values_list("number", flat=True)))
+    kept = StoredMail.objects.filter(pk__in=_mails_of_orders(customer, reading))
     found = {*told, *(parseaddr(to)[1] for to in kept.values_list("to", flat=True))}
-    yield from (address for address in found if address.lower() != settings.SENDINBLUE_TO_EMAIL.lower())
+    yield from (address for address in found if "@" in address and address.lower() != settings.SENDINBLUE_TO_EMAIL.lower())
 
 
 def _marks(customer: User) -> Iterator[str]:
     """By the number of an order of theirs, at an address or in an answer."""
-    numbers = "|".join(str(number) for number in Order.objects.filter(customer=customer).values_list("number", flat=True))
+    numbers = "|".join(map(str, sorted(Order.objects.filter(customer=customer).values_list("number", flat=True))))
     if numbers:
         yield rf'/orders/(?:{numbers})(?=[/? ]|$)|"(?:number|order_id)":\s*(?:{numbers})(?!\d)'
 
@@ -121,4 +150,4 @@ def _gone(api: str, function: str, *arguments: Any) -> None:
 
 deletions.deletes(Thing.SENDINBLUE_CONTACT, _delete_contact, provider="sendinblue")
 deletions.deletes(Thing.SENDINBLUE_LOG, _delete_log, provider="sendinblue")
-privacy.register(privacy.Part(_export, _erase, former=_former, marks=_marks))
+privacy.register(privacy.Part(_export, KINDS, _erase, look=_look, former=_former, marks=_marks))

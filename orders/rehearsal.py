@@ -13,7 +13,7 @@ from chat.models import Conversation
 from chat.outbox import BackendError, State
 from orders import emails, journey, snapshot
 from orders.feed_models import Happening
-from orders.models import Order, Status
+from orders.models import Order, OrderConfirmation, Status
 from orders.webhook_models import WebhookEndpoint
 
 
@@ -31,8 +31,10 @@ class Rehearsal:
 def webhooks(order: Order, *, is_new: bool) -> list[dict[str, str]]:
     """Which of the client's webhooks would be told of what: [{"id", "type"}]."""
     kinds = [Happening.ORDER_CREATED] if is_new and order.status == Status.DRAFT else []
-    if order.confirmations.filter(version=order.version, state=State.WAITING).exists():
-        kinds = [Happening.ORDER_PLACED, Happening.ORDER_TOLD]
+    if row := _waiting(order):
+        # As the feed does, which may have told of the first already.
+        kinds = [Happening.ORDER_PLACED] if row.version == 1 and not row.fed_state else []
+        kinds.append(Happening.ORDER_TOLD if _can_be_told(order) else Happening.ORDER_NOT_TOLD)
     own = WebhookEndpoint.objects.filter(created_by=order.created_by, is_active=True).exclude(created_by=None)
     return [{"id": endpoint.public_id, "type": kind.value} for endpoint in own for kind in kinds if endpoint.wants(kind)]
 
@@ -40,8 +42,7 @@ def webhooks(order: Order, *, is_new: bool) -> list[dict[str, str]]:
 def rehearse(order: Order) -> Rehearsal:
     """What the worker would do next about this order."""
     before = Conversation.objects.filter(customer=order.customer).first()
-    waiting = order.confirmations.filter(version=order.version, state=State.WAITING).exists()
-    if not waiting:
+    if _waiting(order) is None:
         told = journey.told(order)[0]
         return Rehearsal(_id(before), False, why_not={"code": told.code, "text": told.sentence})
     event = {"type": folds.ORDER_CONFIRMED, "body": snapshot.confirm_body(order)}
@@ -51,6 +52,21 @@ def rehearse(order: Order) -> Rehearsal:
     except BackendError as refused:
         return Rehearsal(_id(before), before is None, event=event, why_not={"code": refused.code, "text": str(refused)})
     return Rehearsal(_id(before), before is None, mail=mail, event=event)
+
+
+def _waiting(order: Order) -> OrderConfirmation | None:
+    """The row by which the worker would tell of the order."""
+    row = order.confirmations.filter(version=order.version, state=State.WAITING).first()
+    return None if row is None or row.is_taken_back else row
+
+
+def _can_be_told(order: Order) -> bool:
+    """Whether a mail can be written at all; one that can't is given up at the first attempt."""
+    try:
+        emails.confirmation(order, url="", idempotency_key=uuid.uuid4())
+    except BackendError as refused:
+        return not refused.permanent
+    return True
 
 
 def _id(conversation: Conversation | None) -> str | None:

@@ -5,14 +5,14 @@ so a long order leaves out its last lines and says how many; number and text alw
 """
 
 import json
+from datetime import datetime
 from itertools import accumulate
 from typing import Any
 
 from django.utils import translation
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext, pgettext
 
-from chat import formats
+from chat import folds
 from chat.shapes import timestamp
 from orders import money
 from orders.models import Order, OrderLine
@@ -24,17 +24,13 @@ LONGEST_TEXT_BYTES = 700
 def text(order: Order) -> str:
     """The order in one sentence, in the customer's language: "You purchased 2 × Widget for €9.98. Thank you for your order!"."""
     with translation.override(order.customer.language):
-        lines = list(order.lines.all())
-        total = formats.money(order.total, order.currency)
-        if not lines:
-            return _("You placed an order. Thank you for your order!")
-        named = pgettext("between articles", ", ").join(str(line) for line in lines[:3])
-        if len(lines) > 3:
-            named = ngettext("%(named)s and %(count)d more article", "%(named)s and %(count)d more articles", len(lines) - 3) % {
-                "named": named,
-                "count": len(lines) - 3,
-            }
-        return _("You purchased %(articles)s for %(total)s. Thank you for your order!") % {"articles": named, "total": total}
+        told = {
+            "text": _("You placed an order. Thank you for your order!"),
+            "lines": [{"quantity": line.quantity, "name": line.name} for line in order.lines.all()],
+            "total": order.total,
+            "currency": order.currency,
+        }
+        return folds.sentence(told, role="customer", customer=order.customer.display_name)
 
 
 def confirm_body(order: Order) -> dict[str, Any]:
@@ -42,8 +38,7 @@ def confirm_body(order: Order) -> dict[str, Any]:
 
     `total` and prices are decimal strings, `placed_at` is UTC; as UTF-8 JSON it has at most 4096 bytes.
     """
-    lines = [_line(line, order.currency) for line in order.lines.all()]
-    body: dict[str, Any] = {
+    body = {
         "id": order.number,
         "text": _cut(text(order), LONGEST_TEXT_BYTES),
         "version": order.version,
@@ -52,29 +47,37 @@ def confirm_body(order: Order) -> dict[str, Any]:
         "total": money.plain(order.total, order.currency),
         "placed_at": timestamp(order.placed_at or order.created_at),
         "ship_to": ", ".join(part for part in (order.city, order.country) if part),
-        "lines": [],
-        "lines_left_out": len(lines),
     }
-    body["lines"] = _fitting(lines, room=MOST_BYTES - size(body))
-    body["lines_left_out"] = len(lines) - len(body["lines"])
-    return body
+    return _with_lines(body, order)
 
 
-def status_body(order: Order, *, status: str, previous: str) -> dict[str, Any]:
-    """The body of `custom:order-status-event`: what changed, and the order's sum at that time."""
-    return {
+def status_body(order: Order, *, status: str, previous: str, moved_at: datetime) -> dict[str, Any]:
+    """The body of `custom:order-status-event`: what changed, and when (UTC), with the order's sum at that time and its lines.
+
+    Lines and sum as in `confirm_body`; as UTF-8 JSON it has at most 4096 bytes, too.
+    """
+    body = {
         "id": order.number,
         "version": order.version,
         "status": status,
         "previous": previous,
+        "moved_at": timestamp(moved_at),
         "total": money.plain(order.total, order.currency),
         "currency": order.currency,
     }
+    return _with_lines(body, order)
 
 
 def size(part: Any) -> int:
     """Bytes of `part` as Vonage counts them: UTF-8 JSON, written without spaces."""
     return len(json.dumps(part, ensure_ascii=False, separators=(",", ":")).encode())
+
+
+def _with_lines(body: dict[str, Any], order: Order) -> dict[str, Any]:
+    """The body with as many of the order's lines as there is room for, and how many that leaves out."""
+    lines = [_line(line, order.currency) for line in order.lines.all()]
+    fitting = _fitting(lines, room=MOST_BYTES - size(body | {"lines": [], "lines_left_out": len(lines)}))
+    return body | {"lines": fitting, "lines_left_out": len(lines) - len(fitting)}
 
 
 def _line(line: OrderLine, currency: str) -> dict[str, Any]:

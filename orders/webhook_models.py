@@ -3,7 +3,7 @@
 import uuid
 from collections import Counter
 from datetime import datetime, timedelta
-from typing import Any, Self
+from typing import Self
 
 from django.conf import settings
 from django.db import models, transaction
@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
-from chat.outbox import OutboxRow, State, clock
+from chat.outbox import OutboxRow, State
 from chat.wakes import wake
 from orders.feed_models import FeedEvent
 
@@ -66,7 +66,10 @@ class WebhookEndpoint(models.Model):
 
 
 class WebhookDelivery(OutboxRow):
-    """That one endpoint is told of one event. `public_id` is the same at every attempt, so that a receiver knows a repeat."""
+    """That one endpoint is told of one event. `public_id` is the same at every attempt, so that a receiver knows a repeat.
+
+    `status_code`: what the last attempt was answered; null where it was not.
+    """
 
     # Receivers that hang never hold more threads than this: mails go first.
     MOST_AT_ONCE = 10
@@ -97,7 +100,7 @@ class WebhookDelivery(OutboxRow):
         waiting = super().due(now)
         if not waiting.exists():
             return waiting.none()
-        under_way = Counter(cls._under_way(now).values_list("endpoint", flat=True))
+        under_way = Counter(row.endpoint_id for row in cls.in_hand(now))
         of_endpoint = waiting.filter(endpoint=models.OuterRef("pk")).order_by("next_attempt_at", "pk").values("pk")
         turns = [models.Subquery(of_endpoint[turn : turn + 1]) for turn in range(cls.MOST_OF_AN_ENDPOINT)]
         found = WebhookEndpoint.objects.values_list("pk", *turns)
@@ -105,20 +108,18 @@ class WebhookDelivery(OutboxRow):
             pk__in=[key for endpoint, *keys in found for key in keys[: max(0, cls.MOST_OF_AN_ENDPOINT - under_way[endpoint])] if key]
         )
 
-    @classmethod
-    def room(cls, limit: int, now: datetime) -> int:
-        """Never too many at once."""
-        return min(limit, cls.MOST_AT_ONCE - cls._under_way(now).count())
-
-    @classmethod
-    def _under_way(cls, now: datetime) -> "models.QuerySet[Self]":
-        return cls._base_manager.filter(state=State.WAITING, lease_token__isnull=False, next_attempt_at__gt=now)
+    @property
+    def next_attempt(self) -> datetime | None:
+        """Only a waiting one has one."""
+        return self.next_attempt_at if self.state == State.WAITING else None
 
     def send_again(self) -> bool:
-        """Make it due at once, whatever became of it; False where somebody works on it."""
-        free = type(self)._base_manager.filter(pk=self.pk, lease_token=None)
-        news: dict[str, Any] = {"state": State.WAITING, "next_attempt_at": clock(), "created_at": clock(), "finished_at": None}
-        changed = free.update(**news, last_error="", error_code="")
+        """Make it due at once, whatever became of it; False where somebody works on it, or its webhook is switched off."""
+        # Only a waiting row is in anybody's hands, whatever lease an ended one kept.
+        free = type(self)._base_manager.filter(pk=self.pk).exclude(state=State.WAITING, lease_token__isnull=False)
+        # Of one that is off the next attempt would only cancel it.
+        free = free.filter(endpoint__is_active=True)
+        changed = free.update(**self.afresh(), lease_token=None, status_code=None, last_error="", error_code="")
         if changed:
             transaction.on_commit(wake)
         return bool(changed)

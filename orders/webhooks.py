@@ -1,7 +1,7 @@
 """What Sendinblue tells of our mails: `POST /webhooks/sendinblue`.
 
 It does not sign its webhooks, so each must carry WEBHOOK_SECRET: as bearer token (`manage.py setup_sendinblue` registers it so), as
-`X-Webhook-Secret`, or as the password in the webhook's URL. https://developers.brevo.com/docs/secured-webhooks
+`X-Webhook-Secret`, as the password in the webhook's URL, or as the last part of its path. https://developers.brevo.com/docs/secured-webhooks
 """
 
 import base64
@@ -14,10 +14,11 @@ from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from django.db import Error as DatabaseError
 from django.http import HttpRequest, JsonResponse, UnreadablePostError
-from django.utils.crypto import constant_time_compare
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
+from chat import outages
+from chat.webhooks import is_the_secret
 from orders import deliveries
 
 logger = logging.getLogger(__name__)
@@ -25,9 +26,9 @@ logger = logging.getLogger(__name__)
 
 @csrf_exempt
 @require_POST
-def sendinblue(request: HttpRequest) -> JsonResponse:
+def sendinblue(request: HttpRequest, secret: str = "") -> JsonResponse:
     """Take one event, or a list of them. Answers 200 to every event, whether we know what it is about or not."""
-    if not _is_from_sendinblue(request):
+    if not _is_from_sendinblue(request, secret):
         return _refuse(403, "This address takes events of our mail provider only, with the secret that it was given.")
     try:
         payload = json.loads(request.body)
@@ -42,20 +43,20 @@ def sendinblue(request: HttpRequest) -> JsonResponse:
         deliveries.record(told)
     except DatabaseError as error:
         # Sendinblue discards an event for good on any 5xx, and tries again on 429: https://developers.brevo.com/docs/retry-mechanism
-        logger.warning("%d mail events could not be stored (%s); we ask for them again", len(told), type(error).__name__)
+        logger.warning("%d mail events could not be stored (%s); we ask for them again", len(told), outages.reason(error))
         return _refuse(429, "They can't be stored now. Send them again later.")
     return JsonResponse({"taken": len(told)})
 
 
-def _is_from_sendinblue(request: HttpRequest) -> bool:
+def _is_from_sendinblue(request: HttpRequest, secret: str) -> bool:
     """Whether the shared secret came along. Without one nobody is let in."""
     scheme, _space, credentials = request.headers.get("Authorization", "").partition(" ")
-    given = [request.headers.get("X-Webhook-Secret", "")]
+    given = [secret, request.headers.get("X-Webhook-Secret", "")]
     if scheme.lower() == "bearer":
         given.append(credentials.strip())
     if scheme.lower() == "basic":
         given.append(_password(credentials))
-    return bool(settings.WEBHOOK_SECRET) and any(constant_time_compare(secret, settings.WEBHOOK_SECRET) for secret in given)
+    return any(is_the_secret(one) for one in given)
 
 
 def _password(credentials: str) -> str:

@@ -3,9 +3,7 @@
 Each app keeps its own texts in `<app>/locale/<locale>/LC_MESSAGES/django.po`, with `django.mo` beside it, which is what Django reads.
 """
 
-import re
 from collections.abc import Iterator
-from gettext import NullTranslations
 from io import BytesIO
 from pathlib import Path
 
@@ -28,7 +26,6 @@ FUNCTIONS: dict[str, tuple[int | tuple[int, str], ...] | None] = {
 }
 # Sentences that are stored in English and worded at display (chat/sentences.py).
 STORED: dict[str, tuple[int | tuple[int, str], ...] | None] = dict.fromkeys(("said", "BackendError", "TooEarlyError", "cancel"))
-PLACEHOLDER = re.compile(r"%\(\w+\)[a-z]|%[a-z]|\{\w*\}")
 Texts = dict[tuple[str, str], Message]
 
 
@@ -98,21 +95,6 @@ def is_translated(message: Message | None) -> bool:
     return all(_forms(message))
 
 
-def fills_in_the_same(message: Message) -> bool:
-    """Whether each form of the translation has the placeholders of its text: %(name)s, %d, {name}; "one" may say it as a word."""
-    many = message.id[1] if isinstance(message.id, list | tuple) else str(message.id)
-    return all(_placeholders(form) == _placeholders(many) for form in _forms(message))
-
-
-def read_from(compiled: NullTranslations, message: Message) -> str:
-    """The first form of the message as the compiled catalogue has it."""
-    text, context = _singular(message), str(message.context or "")
-    if isinstance(message.id, list | tuple):
-        one, many = message.id
-        return compiled.npgettext(context, one, many, 1) if context else compiled.ngettext(one, many, 1)
-    return compiled.pgettext(context, text) if context else compiled.gettext(text)
-
-
 def found(app: str) -> Texts:
     """The texts of an app's code and templates, in the order of files and lines."""
     catalogue = AppCatalogue()
@@ -148,7 +130,3 @@ def _singular(message: Message) -> str:
 
 def _forms(message: Message) -> tuple[str, ...]:
     return tuple(message.string) if isinstance(message.string, list | tuple) else (str(message.string),)
-
-
-def _placeholders(text: str) -> list[str]:
-    return sorted(PLACEHOLDER.findall(text.replace("%%", "")))

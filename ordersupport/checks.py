@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 from django.http.request import validate_host
 
-LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+from accounts.callers import LOOPBACK
 
 
 @register("settings")

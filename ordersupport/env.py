@@ -5,11 +5,16 @@ names come first; `VONAGE_*` and `BREVO_*` are the companies' present names for 
 """
 
 import os
+import re
 import secrets
 import tempfile
+from collections.abc import Callable
 from contextlib import suppress
+from ipaddress import ip_network
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -17,12 +22,30 @@ from django.core.exceptions import ImproperlyConfigured
 from chat import hours
 
 DATABASES = {"sqlite", "postgres", "postgresql", "pgsql"}
+# A host that vanishes without a word is given up after 25 seconds at most; by itself the kernel sends again for a quarter of an hour.
+# Seconds, a count, and milliseconds: https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS
+POSTGRES_OPTIONS = {
+    "connect_timeout": 10,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,
+    # After a failover a name may lead to a server that only reads, where nothing of ours can be kept.
+    "target_session_attrs": "read-write",
+}
+# A host, all below one, or all; as Django compares it with what a browser asks for.
+HOST = re.compile(r"\*|\.?[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\]", re.IGNORECASE | re.ASCII)
+COUNTRY_CODE = re.compile(r"\+?[1-9][0-9]{0,6}", re.ASCII)
+# As networks take it; a country code never begins with 0.
+NUMBER = re.compile(r"\+?[1-9][0-9]{6,14}", re.ASCII)
+# What they show in its place: at most eleven signs, and one of them a letter.
+SENDER_NAME = re.compile(r"(?=.*[a-z])[a-z0-9 ]{1,11}", re.IGNORECASE | re.ASCII)
 
 
 class Environment:
     """The process's environment over a `.env` file.
 
-    `source` is read on top of nothing: a variable of the process always wins over the file's.
+    `dot_env` may be missing: then there is the process's environment alone. A variable of the process always wins over the file's.
     Raises ImproperlyConfigured, with the variable's name and what to write instead, from every verb.
     """
 
@@ -39,16 +62,16 @@ class Environment:
                 return value
         return default
 
-    def flag(self, name: str, *, default: bool = False) -> bool:
+    def flag(self, *names: str, default: bool = False) -> bool:
         """A yes or no."""
-        value = self.text(name).lower()
+        value = self.text(*names).lower()
         if not value:
             return default
         if value in {"1", "true", "yes", "on"}:
             return True
         if value in {"0", "false", "no", "off"}:
             return False
-        raise ImproperlyConfigured(f"{name} is {value!r}. Write 1 or 0.")
+        raise ImproperlyConfigured(f"{names[0]} is {value!r}. Write 1 or 0.")
 
     def number(self, *names: str, default: int, least: int, most: int) -> int:
         """A whole number within bounds."""
@@ -63,15 +86,54 @@ class Environment:
             raise ImproperlyConfigured(f"{names[0]} is {number}. Write a whole number from {least} to {most}.")
         return number
 
-    def names(self, name: str, *, default: list[str]) -> list[str]:
-        """A list, separated by commas."""
+    def names(self, name: str, *, default: list[str], are: Callable[[str], object], fix: str) -> list[str]:
+        """A list, separated by commas, of which each part is what it should be."""
         value = self.text(name)
         if not value:
             return default
         found = [part.strip() for part in value.split(",") if part.strip()]
-        if not found:
-            raise ImproperlyConfigured(f"{name} is {value!r}. Write names, separated by commas.")
+        for part in found or [value]:
+            if not are(part):
+                raise ImproperlyConfigured(f"{name} has {part!r}. Write {fix}, separated by commas.")
         return found
+
+    def hosts(self, name: str, *, default: list[str]) -> list[str]:
+        """Host names, without scheme, port and path; `.example.com` for all below it."""
+        return self.names(name, default=default, are=HOST.fullmatch, fix="host names only, such as shop.example.com")
+
+    def proxies(self, name: str, *, default: list[str]) -> list[str]:
+        """IP addresses and networks, or `*` alone for every sender."""
+        if self.text(name) == "*":
+            return ["*"]
+        return self.names(name, default=default, are=_is_network, fix="IP addresses or networks, such as 10.0.0.5 or 10.0.0.0/24")
+
+    def country_codes(self, name: str) -> list[str]:
+        """The beginnings of phone numbers."""
+        return self.names(name, default=[], are=COUNTRY_CODE.fullmatch, fix="country codes, such as +46,+47")
+
+    def sender(self, name: str) -> str:
+        """The phone number that texts come from, or a short name."""
+        value = self.text(name)
+        if value and not (NUMBER.fullmatch(value.replace(" ", "")) or SENDER_NAME.fullmatch(value)):
+            fix = "a number with its country code, such as +46 70 555 01 20, or for SMS a name of at most 11 letters and digits"
+            raise ImproperlyConfigured(f"{name} is {value!r}. Write {fix}.")
+        return value
+
+    def script(self, name: str) -> str:
+        """Where a page loads a script from: a whole address, or a path of this site."""
+        value = self.text(name)
+        if value and not (_is_address(value, ("https", "http")) or re.fullmatch(r"/[^/\s]\S*", value)):
+            raise ImproperlyConfigured(f"{name} is {value!r}. Write a whole address, such as https://example.com/script.js.")
+        return value
+
+    def time_zone(self, name: str) -> str:
+        """A name of the IANA time zone database."""
+        value = self.text(name, default="UTC")
+        try:
+            ZoneInfo(value)
+        except (OSError, ValueError, LookupError):
+            raise ImproperlyConfigured(f"{name} is {value!r}, which is no time zone. Write one such as Europe/Berlin.") from None
+        return value
 
     def hours(self, name: str) -> tuple[hours.Span, ...]:
         """Days of the week with times; none where it is not set."""
@@ -95,9 +157,9 @@ class Environment:
             raise ImproperlyConfigured(f"{name} is {value!r}. Write host or host:port only, such as {default}.")
         return value
 
-    def choice(self, name: str, *, options: tuple[str, ...]) -> str:
-        """One of `options`; the first is the default."""
-        value = self.text(name, default=options[0])
+    def choice(self, name: str, *, options: tuple[str, ...], default: str = "") -> str:
+        """One of `options`, of which the first is the default if nothing else is said."""
+        value = self.text(name, default=default or options[0])
         if value not in options:
             raise ImproperlyConfigured(f"{name} is {value!r}. Write one of: {', '.join(options)}.")
         return value
@@ -109,12 +171,15 @@ class Environment:
             raise ImproperlyConfigured(f"{names[0]} names {value!r}, which can't be read. Write the path of an existing file.")
         return value
 
-    def database(self, name: str, *, default: str) -> dict[str, object]:
-        """Django's settings of one database, from a URL."""
-        value = self.text(name, default=default)
+    def database(self, name: str, *, default: Path) -> dict[str, Any]:
+        """Django's settings of one database, from a URL, whose query goes before our own options; a file of SQLite where none is set."""
+        value = self.text(name)
+        if not value:
+            # As it is: in an address `#`, `?` and `%` would mean something else.
+            return {"ENGINE": "django.db.backends.sqlite3", "NAME": str(default)}
         scheme, separator, _rest = value.partition("://")
         try:
-            parsed: dict[str, object] = self._env.db_url_config(value) if separator and scheme in DATABASES else {}
+            parsed: dict[str, Any] = self._env.db_url_config(value) if separator and scheme in DATABASES else {}
         except (ValueError, ImproperlyConfigured):
             parsed = {}
         # In SQLite's memory every thread would have a database of its own.
@@ -122,6 +187,8 @@ class Environment:
             raise ImproperlyConfigured(
                 f"{name} is not a database this project knows. Write sqlite:///path or postgres://user:password@host:5432/name."
             )
+        if parsed["ENGINE"] == "django.db.backends.postgresql":
+            parsed["OPTIONS"] = POSTGRES_OPTIONS | parsed.get("OPTIONS", {})
         return parsed
 
     def secret_key(self, name: str, *, kept_in: Path | None) -> str:
@@ -149,6 +216,13 @@ def _is_address(value: str, schemes: tuple[str, ...]) -> bool:
         if parts.scheme == "unix":
             return len(parts.path) > 1
         return bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        return False
+
+
+def _is_network(value: str) -> bool:
+    try:
+        return bool(ip_network(value))
     except ValueError:
         return False
 

@@ -8,6 +8,7 @@ import asyncio
 import json
 from asyncio import Transport
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import suppress
 from typing import Any
 
 from django.conf import settings
@@ -23,6 +24,9 @@ App = Callable[[Message, Receive, Send], Awaitable[None]]
 MOST_HEAD_BYTES = 64 * 1024
 HEAD_SECONDS = 20.0
 BODY_SECONDS = 30.0
+# How long, and how much, of a body that is refused may still come.
+DRAIN_SECONDS = 2.0
+DRAIN_BYTES = 20_000_000
 # The largest static file and then some.
 ANSWER_BUFFER_BYTES = 4 * 1024 * 1024
 
@@ -50,7 +54,9 @@ class Bounded:
             async with asyncio.timeout(BODY_SECONDS):
                 body = await _body(scope, receive)
         except TooMuchError:
-            await _refuse(send, 413, "too_large", f"At most {settings.DATA_UPLOAD_MAX_MEMORY_SIZE} bytes are taken.")
+            # Whoever asks first whether to send the body does not send it any more.
+            coming = None if any(name == b"expect" for name, _value in scope["headers"]) else receive
+            await _refuse(send, 413, "too_large", f"At most {settings.DATA_UPLOAD_MAX_MEMORY_SIZE} bytes are taken.", receive=coming)
         except TimeoutError:
             await _refuse(send, 408, "too_slow", f"The whole request must be here within {BODY_SECONDS:.0f} seconds.")
         except GoneError:
@@ -87,16 +93,30 @@ def _again(body: bytes, receive: Receive) -> Receive:
     return receive_again
 
 
-async def _refuse(send: Send, status: int, code: str, detail: str) -> None:
+async def _refuse(send: Send, status: int, code: str, detail: str, *, receive: Receive | None = None) -> None:
     content = json.dumps(problem(status, [{"field": None, "code": code, "detail": detail}])).encode()
     headers = [
         (b"content-type", b"application/problem+json"),
         (b"content-length", str(len(content)).encode()),
-        # Whatever is still on its way is not waited for.
         (b"connection", b"close"),
     ]
     await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": content})
+    await send({"type": "http.response.body", "body": content, "more_body": True})
+    if receive:
+        await _drain(receive)
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _drain(receive: Receive) -> None:
+    """Read on for a while and keep nothing: a connection that is closed on bytes on their way is reset, and takes the answer with it."""
+    left = DRAIN_BYTES
+    with suppress(TimeoutError):
+        async with asyncio.timeout(DRAIN_SECONDS):
+            while left > 0:
+                message = await receive()
+                left -= len(message.get("body", b""))
+                if message["type"] == "http.disconnect" or not message.get("more_body", False):
+                    return
 
 
 class ImpatientProtocol(HttpToolsProtocol):

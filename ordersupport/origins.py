@@ -1,4 +1,7 @@
-"""Which pages may open a socket: our own. A browser sends its cookies along with a socket that any page opens, and no CSRF token."""
+"""Which pages may open a socket: our own. A browser sends its cookies along with a socket that any page opens, and no CSRF token.
+
+Channels' own check compares hosts alone: another port of the same machine, or the same name without TLS, would pass it.
+"""
 
 from collections.abc import Awaitable, Callable
 from typing import Any

@@ -11,11 +11,13 @@ from django.utils import timezone
 
 from accounts.models import AuditEntry
 from chat.entry.models import AccessLink, AddressNotice, LinkRequest, MailedAnswer, MailedCode
-from chat.models import WebhookReceipt
+from chat.mirrored import WebhookReceipt
 from chat.outbox import State
 from chat.phones.models import CallReport, Notice, StoredLeg, StoredText
 from chat.privacy.models import Deletion
-from orders.models import MailEvent, StoredMail
+from orders.feed_models import FeedEvent
+from orders.mail_models import MailEvent, StoredMail
+from orders.webhook_models import WebhookDelivery
 
 LOGINS_KEPT = timedelta(days=1)
 BATCH = 1000
@@ -39,18 +41,20 @@ def _old(now: datetime) -> list["QuerySet[Any]"]:
         found += [model.objects.filter(created_at__lt=before) for model in (StoredMail, StoredText, StoredLeg)]
         # With a link goes what came by it: its devices, codes and mail.
         found += [AccessLink.objects.filter(expires_at__lt=before)]
-        kinds = (WebhookReceipt, CallReport, Notice, Deletion, LinkRequest, AddressNotice, MailedAnswer, MailedCode)
+        kinds = (WebhookReceipt, CallReport, Notice, Deletion, LinkRequest, AddressNotice, MailedAnswer, MailedCode, WebhookDelivery)
         ended = [model.objects.exclude(state=State.WAITING) for model in kinds]
         found += [rows.filter(finished_at__lt=before) for rows in ended]
+        # After the deliveries: an event stays while one of it is kept, and until the feed has told it.
+        found += [FeedEvent.objects.filter(happened_at__lt=before, sequence__isnull=False, deliveries=None)]
     if settings.KEEP_AUDIT_DAYS:
         found.append(AuditEntry.objects.filter(at__lt=now - timedelta(days=settings.KEEP_AUDIT_DAYS)))
     return found
 
 
 def _delete(rows: "QuerySet[Any]") -> int:
-    """Some at a time, so that nobody waits for one long write."""
+    """Some at a time, so that nobody waits for one long write. What has become young or waiting meanwhile is kept."""
     count = 0
     while keys := list(rows.values_list("pk", flat=True)[:BATCH]):
-        rows.model._base_manager.filter(pk__in=keys).delete()
+        rows.filter(pk__in=keys).delete()
         count += len(keys)
     return count

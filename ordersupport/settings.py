@@ -27,14 +27,14 @@ PORT = env.number("PORT", default=3000, least=1, most=65535)
 # Whether PUBLIC_URL follows the port that the server finds free (`ordersupport/server.py`).
 PUBLIC_URL_IS_SET = bool(env.text("PUBLIC_URL"))
 PUBLIC_URL = env.url("PUBLIC_URL", default=f"http://localhost:{PORT}")
-ALLOWED_HOSTS = env.names("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]", str(urlsplit(PUBLIC_URL).hostname)])
+ALLOWED_HOSTS = env.hosts("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]", str(urlsplit(PUBLIC_URL).hostname)])
 SHOP_NAME = env.text("SHOP_NAME", default="Order Support")
 IS_SCALED = bool(env.text("DATABASE_URL").startswith(("postgres", "pgsql")) or env.text("REDIS_URL"))
 SECRET_KEY = env.secret_key("SECRET_KEY", kept_in=None if IS_SCALED and not DEMO else VAR_DIR / "secret_key")
 IS_HTTPS = PUBLIC_URL.startswith("https://")
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 # Whose X-Forwarded-For and X-Forwarded-Proto are believed.
-TRUSTED_PROXIES = env.names("TRUSTED_PROXIES", default=["127.0.0.1", "::1"])
+TRUSTED_PROXIES = env.proxies("TRUSTED_PROXIES", default=["127.0.0.1", "::1"])
 
 # --- Providers (the original guide's names first) ----------------------------------------------------------------------
 VONAGE_APPLICATION_ID = env.text("NEXMO_APPLICATION_ID", "VONAGE_APPLICATION_ID")
@@ -44,15 +44,17 @@ VONAGE_PRIVATE_KEY = env.text(
     "NEXMO_APPLICATION_PRIVATE_KEY_PATH", "VONAGE_APPLICATION_PRIVATE_KEY_PATH", "VONAGE_PRIVATE_KEY_PATH", "VONAGE_PRIVATE_KEY"
 )
 VONAGE_API_HOST = env.host("VONAGE_API_HOST", default="api.nexmo.com")
+REQUESTS_CA_BUNDLE = env.text("REQUESTS_CA_BUNDLE")  # `requests` itself reads this or, without it, the next; a check looks at both
+CURL_CA_BUNDLE = env.text("CURL_CA_BUNDLE")
 VONAGE_SIGNATURE_SECRET = env.text("VONAGE_SIGNATURE_SECRET", "NEXMO_SIGNATURE_SECRET")
 VONAGE_WS_URL = env.url("VONAGE_WS_URL", default="wss://ws-us.vonage.com", schemes=("ws", "wss", "http", "https"))
-VONAGE_CLIENT_SDK_URL = env.text("VONAGE_CLIENT_SDK_URL")
+VONAGE_CLIENT_SDK_URL = env.script("VONAGE_CLIENT_SDK_URL")
 VONAGE_CLIENT_SDK_INTEGRITY = env.text("VONAGE_CLIENT_SDK_INTEGRITY")
-VONAGE_FROM_NUMBER = env.text("VONAGE_FROM_NUMBER")
+VONAGE_FROM_NUMBER = env.sender("VONAGE_FROM_NUMBER")
 VONAGE_SMS_API = env.choice("VONAGE_SMS_API", options=("messages", "sms"))
 VONAGE_REST_HOST = env.host("VONAGE_REST_HOST", default="rest.nexmo.com")
 # Whoever holds a mailed link can ask for a call: where to is the shop's to say.
-VONAGE_CALL_PREFIXES = env.names("VONAGE_CALL_PREFIXES", default=[])
+VONAGE_CALL_PREFIXES = env.country_codes("VONAGE_CALL_PREFIXES")
 WEBHOOK_SECRET = env.text("WEBHOOK_SECRET")
 # Whether our own webhooks may go to addresses of this machine and its network, and over plain http.
 WEBHOOKS_TO_PRIVATE = env.flag("WEBHOOKS_TO_PRIVATE")
@@ -68,8 +70,7 @@ SENDINBLUE_FROM_EMAIL = env.text("SENDINBLUE_FROM_EMAIL", "BREVO_FROM_EMAIL")
 SENDINBLUE_TO_NAME = env.text("SENDINBLUE_TO_NAME", "BREVO_TO_NAME")
 SENDINBLUE_TO_EMAIL = env.text("SENDINBLUE_TO_EMAIL", "BREVO_TO_EMAIL")
 SENDINBLUE_TEMPLATE_ID = env.number("SENDINBLUE_TEMPLATE_ID", "BREVO_TEMPLATE_ID", default=0, least=0, most=2**31 - 1)
-# Sendinblue checks each mail and answers as always, but sends none.
-SENDINBLUE_SANDBOX = env.flag("SENDINBLUE_SANDBOX")
+SENDINBLUE_SANDBOX = env.flag("SENDINBLUE_SANDBOX", "BREVO_SANDBOX")  # Sendinblue checks each mail and answers as always, but sends none
 
 EMAIL_BACKEND = "orders.backends.sendinblue.SendinblueBackend" if SENDINBLUE_API_KEY else "orders.backends.embedded.EmailBackend"
 DEFAULT_FROM_NAME = SENDINBLUE_FROM_NAME or SHOP_NAME
@@ -83,7 +84,7 @@ INSTALLED_APPS = [
     "orders",
     "chat",
     "accounts",
-    "django.contrib.admin",
+    "ordersupport.apps.OrderedAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -103,7 +104,8 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
 ]
 MIDDLEWARE = [
-    "django_guid.middleware.guid_middleware",
+    "ordersupport.middleware.lean_files",
+    "ordersupport.middleware.correlation_ids",
     "django.middleware.security.SecurityMiddleware",
     "ordersupport.middleware.ContentPolicy",
     "ordersupport.storage.StaticFiles",
@@ -139,7 +141,7 @@ TEMPLATES = [
 ]
 
 # --- Database ----------------------------------------------------------------------------------------------------------
-DATABASES = {"default": env.database("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'db.sqlite3'}")}
+DATABASES = {"default": env.database("DATABASE_URL", default=VAR_DIR / "db.sqlite3")}
 IS_SQLITE = DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3"
 if IS_SQLITE:
     try:
@@ -156,7 +158,7 @@ if IS_SQLITE:
     }
     DATABASES["default"]["CONN_MAX_AGE"] = None
 else:
-    DATABASES["default"].setdefault("OPTIONS", {})["pool"] = {"min_size": 2, "max_size": 20, "timeout": 10}  # type: ignore[index]
+    DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 2, "max_size": 20, "timeout": 10}
     DATABASES["default"]["CONN_MAX_AGE"] = 0  # the pool keeps the connections
     # After the database was away the pool's old connections are dead; each is asked before it is handed out.
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
@@ -197,7 +199,8 @@ SECURE_CONTENT_TYPE_NOSNIFF = True
 # With a public https address nothing is answered over http but the probes, which come from inside.
 SECURE_SSL_REDIRECT = IS_HTTPS and not DEBUG and not DEMO
 SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz|metrics)$"]
-SECURE_HSTS_SECONDS = env.number("HSTS_SECONDS", default=31_536_000, least=0, most=63_072_000) if SECURE_SSL_REDIRECT else 0
+HSTS_SECONDS = env.number("HSTS_SECONDS", default=31_536_000, least=0, most=63_072_000)
+SECURE_HSTS_SECONDS = HSTS_SECONDS if SECURE_SSL_REDIRECT else 0
 # What other hosts of the same domain speak (W005), and browsers' preload lists (W021), are for the domain's owner to say.
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 # The chat page's address may carry a key: no other site may learn it. (Not "no-referrer": browsers then post forms with
@@ -215,7 +218,8 @@ LANGUAGE_COOKIE_AGE = 365 * 24 * 3600
 LANGUAGE_COOKIE_SECURE, LANGUAGE_COOKIE_HTTPONLY, LANGUAGE_COOKIE_SAMESITE = IS_HTTPS, True, "Lax"
 # Ours stand before those of Django and its packages, so that one word is one word everywhere.
 LOCALE_PATHS = [BASE_DIR / app / "locale" for app in ("ordersupport", "orders", "chat", "accounts")]
-TIME_ZONE = env.text("TIME_ZONE", default="UTC")
+FORMAT_MODULE_PATH = "ordersupport.formats"
+TIME_ZONE = env.time_zone("TIME_ZONE")
 # When somebody answers chats, in TIME_ZONE; none: not known, and nothing is said about it.
 DESK_HOURS = env.hours("DESK_HOURS")
 USE_TZ = True
@@ -254,8 +258,10 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Order Support",
-    "DESCRIPTION": "Orders, customers, and the conversation beside each order.",
     "VERSION": "1",
+    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "ordersupport.document.complete"],
+    # Operations are grouped and named by what comes after it.
+    "SCHEMA_PATH_PREFIX": "/api",
     "SERVE_INCLUDE_SCHEMA": False,
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
@@ -277,14 +283,13 @@ KEEP_AUDIT_DAYS = env.number("KEEP_AUDIT_DAYS", default=1095, least=0, most=3650
 
 # --- Outbox ------------------------------------------------------------------------------------------------------------
 # All timeouts of one call together stay below the lease, and a worker renews its leases each third of it, so that nobody else begins while
-# we still wait. It is also how long a row waits whose worker died (on one machine with SQLite: two seconds).
+# we still wait. It is also how long a row waits whose whole machine is gone (a dead worker alone: two seconds).
 OUTBOX_LEASE_SECONDS = 45
 OUTBOX_MAX_AGE_HOURS = 24
 OUTBOX_THREADS = env.number("OUTBOX_THREADS", default=50, least=1, most=500)
 
 # --- Chat --------------------------------------------------------------------------------------------------------------
-# One person, by whichever door; half a minute's worth may come at once.
-MESSAGES_PER_MINUTE = env.number("MESSAGES_PER_MINUTE", default=120, least=1, most=1_000_000)
+MESSAGES_PER_MINUTE = env.number("MESSAGES_PER_MINUTE", default=120, least=1, most=1_000_000)  # of one person; half of it at once
 
 # --- Logs: ids and outcomes, never an address or a text ------------------------------------------------------------------
 LOG_FORMAT = env.choice("LOG_FORMAT", options=("text", "json"))
@@ -292,4 +297,4 @@ LOG_FORMAT = env.choice("LOG_FORMAT", options=("text", "json"))
 DJANGO_GUID = {"GUID_HEADER_NAME": "X-Correlation-ID", "VALIDATE_GUID": True, "RETURN_HEADER": True, "UUID_FORMAT": "string"}
 # Prometheus sends this as a bearer token; empty, /metrics answers this machine alone.
 METRICS_TOKEN = env.text("METRICS_TOKEN")
-LOGGING = logs.configuration(LOG_FORMAT, env.text("LOG_LEVEL", default="INFO").upper())
+LOGGING = logs.configuration(LOG_FORMAT, env.choice("LOG_LEVEL", options=logs.LEVELS, default="INFO"))

@@ -18,7 +18,7 @@ BEGIN, END = "<!-- routes: begin (WRITE_ROUTES=1 .venv/bin/pytest tests/test_sec
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 # Django's admin looks at POST and takes all else for GET.
 ADMINS_METHODS = ("GET", "POST", "DELETE")
-ROLES = ("stranger", "customer", "other customer", "agent", "staff without permission", "revoked key")
+ROLES = (*("stranger", "customer", "customer by link", "new device", "other customer", "agent", "staff without permission", "revoked key"),)
 Statuses = dict[str, str]
 
 
@@ -40,8 +40,13 @@ def everything(fill: Callable[[str, str], str]) -> list[Place]:
         address = re.sub(r"<(\w+)>", lambda part, name=name: fill(name, part[1]), name)  # type: ignore[misc]
         found.append(Place(f"/{name}", f"/{address}", f"/{address}".replace("/chat/alice/", "/chat/agent/")))
     by_name = {place.name: place for place in found}
-    # Without its last slash it is the same view (`chat/api/urls.py`).
-    return [place for name, place in by_name.items() if not (name.startswith("/api/") and f"{name}/" in by_name)]
+    return [place for name, place in by_name.items() if not _is_the_same_as_another(name, by_name)]
+
+
+def _is_the_same_as_another(name: str, by_name: dict[str, Place]) -> bool:
+    """The API's addresses without their last slash (`chat/api/urls.py`), and webhooks' and the guide's with one (`chat/webhooks.py`)."""
+    of_api = name.startswith("/api/") and f"{name}/" in by_name
+    return of_api or (name.startswith(("/webhooks/", "/user/", "/order/")) and name.endswith("/") and name.removesuffix("/") in by_name)
 
 
 def _walk(patterns: list[Any], prefix: str) -> Iterator[tuple[str, URLPattern]]:

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,13 +32,13 @@ class Product:
 
 
 @contextmanager
-def running_demo(folder: Path, **environment: str) -> Iterator[Product]:
-    """Start the demo on a fresh database in `folder`; end it with SIGINT, as Ctrl-C does."""
+def running_demo(folder: Path, *, within: Sequence[str] = (), **environment: str) -> Iterator[Product]:
+    """Start the demo on a fresh database in `folder`; end it with SIGINT, as Ctrl-C does. `within`: a command that becomes it."""
     log = folder / "demo.log"
     others = {name: value for name, value in os.environ.items() if not re.match(r"(NEXMO|VONAGE|SENDINBLUE|BREVO|DJANGO)_", name)}
     database = f"sqlite:///{folder / 'db.sqlite3'}"
     ours = {"DEMO": "1", "ENV_FILE": os.devnull, "PORT": "3300", "DATABASE_URL": database, "SECRET_KEY": "k" * 50}
-    command = [sys.executable, "manage.py", "demo"]
+    command = [*within, sys.executable, "manage.py", "demo"]
     with log.open("wb") as output:
         process = subprocess.Popen(command, cwd=ROOT, env=others | ours | environment, stdout=output, stderr=subprocess.STDOUT)
     try:

@@ -22,7 +22,7 @@ import pytest
 import time_machine
 from django.utils import timezone
 
-from chat import coordinator, models, outbox
+from chat import coordinator, mirrored, outbox
 from chat.backends import circuit
 from chat.backends.pace import Pace
 
@@ -120,7 +120,7 @@ def simulated(monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulation]:
     """Make coordinators, circuits and paces that are made in here, the outbox and the twins go by one clock that only we move."""
     with time_machine.travel(datetime.now(UTC), tick=False) as traveller, monkeypatch.context() as patch:
         simulation, sleep = Simulation(traveller), time.sleep
-        for module in (outbox, models):
+        for module in (outbox, mirrored):
             patch.setattr(module, "clock", timezone.now)
         patch.setattr(circuit, "Pace", partial(Pace, clock=lambda: simulation.now))
         patch.setattr(coordinator, "SimpleQueue", partial(_Queue, simulation))

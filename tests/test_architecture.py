@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from importlib.metadata import distributions
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,9 @@ APPS = ("ordersupport", "orders", "chat", "accounts")
 SOURCES = sorted(path for app in APPS for path in (ROOT / app).rglob("*.py") if "migrations" not in path.parts)
 
 
-def test_imports_go_downwards_only(capsys: pytest.CaptureFixture[str]) -> None:
+def test_imports_go_downwards_only(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    # It sets up logging for itself, which would switch off every logger of ours for the tests that follow.
+    monkeypatch.setattr("logging.config.dictConfig", lambda _wanted: None)
     status = lint_imports(str(ROOT / "pyproject.toml"), no_cache=True, no_logo=True)
     assert status == 0, capsys.readouterr().out
 
@@ -40,6 +43,18 @@ def test_every_installed_package_is_pinned() -> None:
     tools = {"pip", "setuptools", "wheel", "pip-tools", "build", "pyproject-hooks"}
     loose = {name: version for name, version in installed.items() if name not in tools and pinned.get(name) != version}
     assert loose == {}
+
+
+@pytest.mark.parametrize("file", ["requirements.txt", "requirements-dev.txt", "requirements-audit.txt"])
+def test_every_package_has_its_reason(file: str) -> None:
+    lines = [line for line in (ROOT / file).read_text().splitlines() if re.match(r"[a-z0-9]", line)]
+    assert [line for line in lines if not re.search(r" # \S", line)] == []
+
+
+def test_every_variable_has_a_comment_of_its_own() -> None:
+    lines = (ROOT / ".env.example").read_text().splitlines()
+    bare = [line for before, line in pairwise(lines) if re.match(r"[A-Z_]+=", line) and not re.match(r"# (?!---)", before)]
+    assert bare == []
 
 
 def test_every_lock_says_whether_others_may_point_to_the_row_meanwhile() -> None:

@@ -16,12 +16,16 @@ from django.core.management import call_command
 from pytest_django import Settings
 
 from accounts.models import User
+from chat.conversations import open_for
 from chat.coordinator import drain
+from chat.entry.mails import mail_link
+from chat.entry.models import MailedLink
 from chat.outbox import State
 from orders.models import Order, OrderConfirmation
 from tests.chaos.processes import ROOT, Inside, environment
 from tests.orders.brevo_side import sendinblue
 from tests.services import MissingError, Postgres
+from tests.twins import BrevoTwin
 
 COLUMNS = r"^\| {name} \| (?P<backup>.*) \| (?P<restore>.*) \|$"
 
@@ -129,21 +133,52 @@ def test_a_backup_of_postgresql_brings_every_order_back(postgres: Postgres, tmp_
     assert (found >= FIRST_TEN, found & {"40", "49"}, shop.orders() - found) == (True, set(), {"50"})
 
 
+def told_and_restored(place: Callable[..., Order], customer: User, brevo: BrevoTwin) -> Order:
+    """An order whose mail has left, by records of before that, put back when Sendinblue knows its key no more."""
+    order = place(customer)
+    before = OrderConfirmation.objects.filter(order=order).values().get()
+    drain()
+    brevo.keys.clear()
+    fields = {name: value for name, value in before.items() if name not in {"id", "created_at"}}
+    age = OrderConfirmation.objects.get(order=order).created_at.replace(year=2020)
+    OrderConfirmation.objects.filter(order=order).update(**fields | {"created_at": age, "state": State.WAITING})
+    return order
+
+
 @pytest.mark.parametrize(("is_said", "mails"), [(True, 1), (False, 2)])
 def test_what_was_told_after_the_backup_is_not_told_again(
     settings: Settings, alice: User, place: Callable[..., Order], is_said: bool, mails: int
 ) -> None:
     with sendinblue(settings) as brevo:
-        order = place(alice)
-        before = OrderConfirmation.objects.filter(order=order).values().get()
-        drain()
-        brevo.keys.clear()
-        fields = {name: value for name, value in before.items() if name not in {"id", "created_at"}}
-        # What the backup holds, an hour later.
-        age = OrderConfirmation.objects.get(order=order).created_at.replace(year=2020)
-        OrderConfirmation.objects.filter(order=order).update(**fields | {"created_at": age, "state": State.WAITING})
-        settings.OUTBOX_MAX_AGE_HOURS = 24 * 365 * 100
+        order = told_and_restored(place, alice, brevo)
         if is_said:
             call_command("restored")
         drain()
         assert (len(brevo.mails), order.confirmations.get().state) == (mails, State.DONE)
+
+
+def test_what_was_told_after_the_backup_is_not_told_again_where_sendinblue_could_not_be_asked_at_once(
+    settings: Settings, alice: User, place: Callable[..., Order]
+) -> None:
+    with sendinblue(settings) as brevo:
+        order = told_and_restored(place, alice, brevo)
+        call_command("restored")
+        brevo.faults.set("brevo.list_mails", {"fault": "status", "status": 500, "times": 1})
+        drain()
+        assert order.confirmations.get().state == State.WAITING
+        order.confirmations.get().retry_now()
+        drain()
+        assert (len(brevo.mails), order.confirmations.get().state) == (1, State.DONE)
+
+
+def test_a_link_that_may_have_been_mailed_after_the_backup_waits_for_a_person(
+    settings: Settings, alice: User, place: Callable[..., Order]
+) -> None:
+    with sendinblue(settings) as brevo:
+        order = place(alice)
+        drain()
+        link = mail_link(open_for(alice), order.number)
+        MailedLink.objects.update(created_at=link.created_at.replace(year=2020))
+        call_command("restored")
+        drain()
+        assert (len(brevo.mails), MailedLink.objects.get().state, MailedLink.objects.get().is_unknown) == (1, State.FAILED, True)

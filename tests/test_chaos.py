@@ -10,7 +10,7 @@ import pytest
 from tests.chaos import plan
 from tests.chaos.audit import Found, Verdict, judge
 from tests.chaos.clients import Told
-from tests.chaos.plan import Options
+from tests.chaos.plan import Options, Wanted
 from tests.running import ROOT
 
 SHORT = ["--orders", "60", "--kills", "3", "--seed", "7", "--settle-seconds", "60"]
@@ -37,23 +37,31 @@ def copy(number: int) -> dict[str, Any]:
     return {"type": "custom:order-confirm-event", "body": {"id": number}}
 
 
+def copy_of_move(number: int, status: str) -> dict[str, Any]:
+    """A move as the provider's twin lists it."""
+    return {"type": "custom:order-status-event", "body": {"id": number, "status": status}}
+
+
 def all_well() -> Found:
-    """Two orders, each told once."""
+    """Two orders, each told once; the first moved on twice."""
     ours = {
         "orders": {"1001": "a", "1002": "b"},
         "saved_at": {"1001": 100.0, "1002": 100.0},
         "confirmations": [{"order_id": number, "state": "done"} for number in (1001, 1002)],
         "events": [[1001, 1, 1], [1002, 1, 1]],
+        "moves": [[1001, "confirmed"], [1001, "shipped"]],
         "gaps": 0,
         "rows": {"orderconfirmation": DONE},
     }
-    return Found(ours, [mail(1001, key="k1"), mail(1002, key="k2")], [copy(1001), copy(1002)], [{"name": "one"}])
+    copies = [copy(1001), copy_of_move(1001, "confirmed"), copy(1002), copy_of_move(1001, "shipped")]
+    return Found(ours, [mail(1001, key="k1"), mail(1002, key="k2")], copies, [{"name": "one"}])
 
 
 def verdict_of(found: Found) -> Verdict:
     """What the referee says where the clients were told that both orders were taken."""
     told = Told(numbers={"a": 1001, "b": 1002})
-    return judge(plan.wanted(Options(orders=2)), told, found)
+    wanted = [Wanted(0, "a", "ann", 1, by_orm=False, moves=plan.MOVES), Wanted(1, "b", "ben", 1, by_orm=True)]
+    return judge(wanted, told, found)
 
 
 def test_orders_told_once_are_good() -> None:
@@ -98,7 +106,7 @@ def know_not(found: Found) -> None:
 
 CRIMES: dict[str, tuple[Callable[[Found], Any], str]] = {
     "no mail": (lambda found: found.mails.pop(), "orders lost"),
-    "no copy": (lambda found: found.copies.pop(), "orders lost"),
+    "no copy": (lambda found: found.copies.pop(0), "orders lost"),
     "no event": (lambda found: found.ours["events"].pop(), "orders lost"),
     "no order": (forget_the_order, "orders lost"),
     "another order": (enter_under_another_id, "orders lost"),
@@ -108,6 +116,12 @@ CRIMES: dict[str, tuple[Callable[[Found], Any], str]] = {
     "two versions": (tell_by_two_versions, "orders doubled for the customer"),
     "two copies": (lambda found: found.copies.append(copy(1002)), "events doubled at Vonage"),
     "two conversations": (lambda found: found.conversations.append({"name": "one"}), "conversations with a gap or a double at Vonage"),
+    "moves turned round": (lambda found: found.ours["moves"].reverse(), "orders whose chat tells of other moves"),
+    "a move too few": (lambda found: found.ours["moves"].pop(), "orders whose chat tells of other moves"),
+    "a move twice": (lambda found: found.ours["moves"].append([1001, "shipped"]), "orders whose chat tells of other moves"),
+    "a strangers move": (lambda found: found.ours["moves"].append([1002, "shipped"]), "orders whose chat tells of other moves"),
+    "copies turned round": (lambda found: found.copies.reverse(), "orders whose copy at Vonage tells of other moves"),
+    "a copied move too few": (lambda found: found.copies.pop(), "orders whose copy at Vonage tells of other moves"),
     "two orders": (enter_twice, "orders entered twice"),
     "a silent order": (take_without_saying, "orders that nobody was told of"),
     "still waiting": (leave_open, "rows not ended"),

@@ -7,6 +7,8 @@ import pytest
 from django.core.management import get_commands
 
 from chat import outbox
+from orders.api.serializers import OrderSerializer
+from orders.models import MOVES
 from tests.chaos.processes import ROOT
 
 PAGES = {path.relative_to(ROOT).as_posix(): path.read_text() for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))}
@@ -59,3 +61,21 @@ def test_every_decision_is_in_the_list_of_its_page() -> None:
     decisions = re.findall(r"^## (.+)$", page, re.MULTILINE)
     listed = re.findall(r"\[(.+?)\]\(#[^)]+\)", page.partition("\n## ")[0])
     assert sorted(listed) == sorted(decisions)
+
+
+MOVES_TOLD = sorted((before, sorted(after)) for before, after in MOVES.items())
+
+
+def moves_in(text: str) -> list[tuple[str, list[str]]]:
+    """The moves of a status that a text tells of: "draft → placed, cancelled"."""
+    found = re.findall(r"(\w+) → ((?:\w+, )*\w+)", text.replace("`", ""))
+    return sorted([*((before, sorted(after.split(", "))) for before, after in found), ("refunded", [])])
+
+
+def test_the_apis_page_tells_which_moves_an_order_may_make() -> None:
+    assert moves_in(PAGES["docs/api.md"]) == MOVES_TOLD
+
+
+def test_the_apis_document_tells_which_moves_an_order_may_make() -> None:
+    description = str(OrderSerializer.__doc__)
+    assert (moves_in(description), "bad_move" in description) == (MOVES_TOLD, True)

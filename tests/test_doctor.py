@@ -108,7 +108,8 @@ def test_what_providers_do_is_said_first(vonage: VonageTwin, brevo: BrevoTwin, s
     settings.SENDINBLUE_TEMPLATE_ID, settings.SENDINBLUE_TO_EMAIL = 7, "tester@example.com"
     output = run()[1]
     assert "sent by Sendinblue by template 7, from shop@example.com, all of them to tester@example.com\n" in output
-    assert f"here, and copied to the Vonage application {vonage.application_id}\n" in output
+    copied = f"here, and copied to the Vonage application {vonage.application_id} as far as Vonage still takes them\n"
+    assert copied in output
 
 
 def test_a_default_is_named() -> None:
@@ -189,11 +190,22 @@ def test_what_is_worth_a_look_is_no_error(brevo: BrevoTwin, settings: Settings) 
     assert (code, about("WEBHOOK_SECRET", output)[0], output.splitlines()[-1]) == (0, "missing", "Wrong: 0. To look at: 1.")
 
 
+def test_a_key_file_that_everybody_can_read_is_worth_a_look(vonage: VonageTwin, settings: Settings, tmp_path: Path) -> None:
+    vonage_keys.make(tmp_path / "private.key")
+    (tmp_path / "private.key").chmod(0o644)
+    settings.VONAGE_PRIVATE_KEY = str(tmp_path / "private.key")
+    code, output = run()
+    assert (code, f"CAREFUL: Everybody on this machine can read NEXMO_APPLICATION_PRIVATE_KEY_PATH, {tmp_path}/private.key" in output) == (
+        0,
+        True,
+    )
+
+
 def test_a_mistyped_name_in_env_is_found(env_file: Path) -> None:
     env_file.write_text("SENDINBLUE_FROM_MAIL=shop@example.com\nHTTPS_PROXY=http://proxy\nVONAGE_API_KEY=abcd1234\n")
     output = run()[1]
-    assert f"CAREFUL: SENDINBLUE_FROM_MAIL in {env_file} is read by nobody. Is SENDINBLUE_FROM_EMAIL meant?" in output
-    assert output.count("is read by nobody") == 1
+    assert f"CAREFUL: SENDINBLUE_FROM_MAIL in {env_file} is not a setting we know. Is SENDINBLUE_FROM_EMAIL meant?" in output
+    assert output.count("is not a setting we know") == 1
 
 
 def test_a_value_that_stops_every_start_is_named_without_a_traceback() -> None:
@@ -338,6 +350,12 @@ def test_a_ca_file_that_is_not_there_is_named(vonage: VonageTwin, monkeypatch: p
     assert "REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE names a file that is not there." in live()[1][0]
 
 
+def test_a_ca_file_that_is_empty_is_named(vonage: VonageTwin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "ca.pem").touch()
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "ca.pem"))
+    assert "REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE names a file that holds no certificate." in live()[1][0]
+
+
 def test_a_door_without_tls_is_named(vonage: VonageTwin, settings: Settings) -> None:
     with BrevoTwin() as plain:
         settings.VONAGE_API_HOST = plain.host
@@ -361,6 +379,20 @@ def test_a_name_that_is_not_found_is_named(vonage: VonageTwin, settings: Setting
 def test_what_is_no_host_is_named(vonage: VonageTwin, settings: Settings) -> None:
     settings.VONAGE_API_HOST = "localhost:port"
     assert "localhost:port is no host. Write VONAGE_API_HOST as host or host:port." in live()[1][0]
+
+
+def test_each_name_that_the_doctor_understands_is_read_by_the_settings() -> None:
+    asks = (
+        "from ordersupport.env import Environment\n"
+        "asked = set()\n"
+        "text = Environment.text\n"
+        "Environment.text = lambda self, *names, default='': (asked.update(names), text(self, *names, default=default))[1]\n"
+        "import ordersupport.settings\n"
+        "print(*asked)"
+    )
+    asked = subprocess.run([sys.executable, "-c", asks], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    understood = {name for variable in variables.everything() for name in variables.names_of(variable.name)}
+    assert understood - set(asked) == set()
 
 
 def test_a_proxy_that_is_away_is_named(vonage: VonageTwin, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -465,3 +497,34 @@ def test_a_mail_authority_that_is_not_trusted_is_named(vonage: VonageTwin, brevo
 def test_a_mail_key_that_can_be_none_is_named(brevo: BrevoTwin, settings: Settings) -> None:
     settings.SENDINBLUE_API_KEY = "xkeysib-“0123”"
     assert live()[1] == ["wrong: Sendinblue can't be asked: SENDINBLUE_API_KEY holds a character that no key has."]
+
+
+# Live: the mail template.
+
+TEMPLATE = {"id": 7, "name": "Ours", "subject": "S", "htmlContent": "<p>Ours</p>", "sender": {}, "isActive": True}
+
+
+def test_an_active_mail_template_is_well(brevo: BrevoTwin, settings: Settings) -> None:
+    brevo.templates[7], settings.SENDINBLUE_TEMPLATE_ID = dict(TEMPLATE), 7
+    code, sentences = live()
+    assert (code, sentences[1:]) == (0, ["ok:    Sendinblue has the mail template 7 (“Ours”), and it is active."])
+
+
+def test_an_inactive_mail_template_is_named(brevo: BrevoTwin, settings: Settings) -> None:
+    brevo.templates[7], settings.SENDINBLUE_TEMPLATE_ID = TEMPLATE | {"isActive": False}, 7
+    code, sentences = live()
+    assert (code, sentences[1].startswith("wrong: The mail template 7 (“Ours”) is not active, so no confirmation leaves.")) == (1, True)
+
+
+def test_a_mail_template_that_is_not_there_is_named(brevo: BrevoTwin, settings: Settings) -> None:
+    settings.SENDINBLUE_TEMPLATE_ID = 99
+    code, sentences = live()
+    said = "wrong: Sendinblue has no template 99. Correct SENDINBLUE_TEMPLATE_ID, or empty it to have one made."
+    assert (code, sentences[1]) == (1, said)
+
+
+def test_a_mail_template_that_can_t_be_read_is_no_missing_one(brevo: BrevoTwin, settings: Settings) -> None:
+    settings.SENDINBLUE_TEMPLATE_ID = 7
+    brevo.faults.set("brevo.get_template", {"fault": "status", "status": 503})
+    code, sentences = live()
+    assert (code, sentences[1].startswith("wrong: Sendinblue is out of order")) == (1, True)

@@ -79,11 +79,12 @@ def test_a_number_out_of_bounds_is_said(set_to: Set, value: str) -> None:
 
 
 def test_a_list_is_separated_by_commas(set_to: Set) -> None:
-    assert set_to(" a.example , b.example,, ").names("THING", default=[]) == ["a.example", "b.example"]
+    assert set_to(" a.example , b.example,, ").hosts("THING", default=[]) == ["a.example", "b.example"]
 
 
 def test_a_list_of_nothing_is_said(set_to: Set) -> None:
-    assert complaint(lambda: set_to(" , ").names("THING", default=["x"])) == "THING is ','. Write names, separated by commas."
+    words = complaint(lambda: set_to(" , ").hosts("THING", default=["x"]))
+    assert words == "THING has ','. Write host names only, such as shop.example.com, separated by commas."
 
 
 def test_an_unknown_choice_is_said_with_all_that_there_are(set_to: Set) -> None:
@@ -142,6 +143,65 @@ def test_no_host_is_said(set_to: Set, value: str) -> None:
     assert words == f"THING is {value!r}. Write host or host:port only, such as api.nexmo.com."
 
 
+@pytest.mark.parametrize("value", ["shop.example.com", ".example.com", "*", "127.0.0.1", "[::1]", "under_score"])
+def test_a_host_name_is_taken(set_to: Set, value: str) -> None:
+    assert set_to(value).hosts("THING", default=[]) == [value]
+
+
+@pytest.mark.parametrize(
+    "value", ["http://shop.example", "shop.example:3000", "shop.example/", "a b", "::1", "shop..example", "bücher.example"]
+)
+def test_what_is_more_than_a_host_name_is_said(set_to: Set, value: str) -> None:
+    words = complaint(lambda: set_to(f"a.example,{value}").hosts("THING", default=[]))
+    assert words == f"THING has {value!r}. Write host names only, such as shop.example.com, separated by commas."
+
+
+@pytest.mark.parametrize("value", ["127.0.0.1,::1", "10.0.0.0/8", "*", "fd00::/8"])
+def test_proxies_are_taken(set_to: Set, value: str) -> None:
+    assert set_to(value).proxies("THING", default=[]) == value.split(",")
+
+
+@pytest.mark.parametrize("value", ["proxy.example", "10.0.0.1/8", "http://10.0.0.1", "10.0.0", "127.0.0.1,*"])
+def test_what_is_no_proxys_address_is_said(set_to: Set, value: str) -> None:
+    words = complaint(lambda: set_to(value).proxies("THING", default=[]))
+    wrong = value.rpartition(",")[2]
+    assert words == f"THING has {wrong!r}. Write IP addresses or networks, such as 10.0.0.5 or 10.0.0.0/24, separated by commas."
+
+
+@pytest.mark.parametrize("value", ["Sweden", "0046", "++46", "+4x", "+46;+47"])
+def test_what_is_no_country_code_is_said(set_to: Set, value: str) -> None:
+    words = complaint(lambda: set_to(value).country_codes("THING"))
+    assert words == f"THING has {value!r}. Write country codes, such as +46,+47, separated by commas."
+
+
+@pytest.mark.parametrize("value", ["+46 70 555 01 20", "46705550120", "Corner Shop", "4you"])
+def test_a_sender_of_texts_is_taken(set_to: Set, value: str) -> None:
+    assert set_to(value).sender("THING") == value
+
+
+@pytest.mark.parametrize("value", ["070 555 01 20", "+46-70-5550120", "12345", "The Corner Shop", "Bücher", "+0046705550120"])
+def test_what_no_text_can_come_from_is_said(set_to: Set, value: str) -> None:
+    words = complaint(lambda: set_to(value).sender("THING"))
+    assert words.startswith(f"THING is {value!r}. Write a number with its country code, such as +46 70 555 01 20")
+
+
+@pytest.mark.parametrize("value", ["https://cdn.example/sdk.js", "/static/sdk.js", ""])
+def test_a_scripts_address_is_taken(set_to: Set, value: str) -> None:
+    assert set_to(value).script("THING") == value
+
+
+@pytest.mark.parametrize("value", ["cdn.example/sdk.js", "//cdn.example/sdk.js", "javascript:alert(1)", "sdk.js", "https://"])
+def test_what_is_no_scripts_address_is_said(set_to: Set, value: str) -> None:
+    words = complaint(lambda: set_to(value).script("THING"))
+    assert words == f"THING is {value!r}. Write a whole address, such as https://example.com/script.js."
+
+
+@pytest.mark.parametrize("value", ["Mars/Olympus", "Europe", "europe/../Berlin", "/etc/passwd", "GMT+25", "\udcff"])
+def test_no_time_zone_is_said(set_to: Set, value: str) -> None:
+    words = complaint(lambda: set_to(value).time_zone("THING"))
+    assert words == f"THING is {value!r}, which is no time zone. Write one such as Europe/Berlin."
+
+
 def test_a_file_that_isnt_there_is_said(set_to: Set, tmp_path: Path) -> None:
     words = complaint(lambda: set_to(f"{tmp_path}/ca.pem").existing_file("THING"))
     assert words == f"THING names '{tmp_path}/ca.pem', which can't be read. Write the path of an existing file."
@@ -168,18 +228,35 @@ URLS = [
 
 @pytest.mark.parametrize("value", URLS)
 def test_no_database_that_we_know_is_said(set_to: Set, value: str) -> None:
-    words = complaint(lambda: set_to(value).database("THING", default=""))
+    words = complaint(lambda: set_to(value).database("THING", default=Path("db.sqlite3")))
     assert words.startswith("THING is not a database this project knows. Write sqlite:///path or postgres://")
 
 
 @pytest.mark.parametrize("value", ["postgres://user:p%40ss@db.example:5432/shop", "postgresql://user:p%40ss@db.example:5432/shop"])
 def test_a_postgresql_is_read_from_its_address(set_to: Set, value: str) -> None:
-    found = set_to(value).database("THING", default="")
+    found = set_to(value).database("THING", default=Path("db.sqlite3"))
     assert (found["USER"], found["PASSWORD"], found["HOST"], found["PORT"], found["NAME"]) == ("user", "p@ss", "db.example", 5432, "shop")
 
 
+def test_a_postgresql_that_vanishes_is_given_up_within_half_a_minute(set_to: Set) -> None:
+    found = set_to("postgres://user@db.example/shop").database("THING", default=Path("db.sqlite3"))["OPTIONS"]
+    silence = found["keepalives_idle"] + found["keepalives_interval"] * found["keepalives_count"]
+    assert max(found["connect_timeout"], found["tcp_user_timeout"] / 1000, silence) < 30
+
+
+def test_the_address_of_a_postgresql_has_the_last_word_on_its_options(set_to: Set) -> None:
+    found = set_to("postgres://user@db.example/shop?connect_timeout=3&sslmode=require").database("THING", default=Path("db.sqlite3"))
+    assert (found["OPTIONS"]["connect_timeout"], found["OPTIONS"]["sslmode"], found["OPTIONS"]["keepalives_idle"]) == (3, "require", 10)
+
+
 def test_a_complaint_never_shows_the_databases_password(set_to: Set) -> None:
-    assert "hunter2" not in complaint(lambda: set_to("mysql://user:hunter2@db/shop").database("THING", default=""))
+    assert "hunter2" not in complaint(lambda: set_to("mysql://user:hunter2@db/shop").database("THING", default=Path("db.sqlite3")))
+
+
+@pytest.mark.parametrize("folder", ["a#b", "a?b", "a%20b", "a b", "a+b", "100%"])
+def test_a_folder_may_have_any_name(set_to: Set, tmp_path: Path, folder: str) -> None:
+    path = tmp_path / folder / "db.sqlite3"
+    assert set_to("").database("THING", default=path)["NAME"] == str(path)
 
 
 # --- The secret key ----------------------------------------------------------------------------------------------------
@@ -265,6 +342,15 @@ def start(tmp_path: Path, *arguments: str, **variables: str) -> "subprocess.Comp
         {"DESK_HOURS": "Mon-Fri 8-17"},
         {"SECRET_KEY": "short"},
         {"DATABASE_URL": "mysql://a@b/c"},
+        {"TIME_ZONE": "Mars/Olympus"},
+        {"LOG_LEVEL": "LOUD"},
+        {"ALLOWED_HOSTS": "http://shop.example"},
+        {"HSTS_SECONDS": "-1"},
+        {"HSTS_SECONDS": "a year"},
+        {"TRUSTED_PROXIES": "proxy"},
+        {"VONAGE_CALL_PREFIXES": "Sweden"},
+        {"VONAGE_CLIENT_SDK_URL": "sdk.js"},
+        {"VONAGE_FROM_NUMBER": "0705550120"},
     ],
 )
 def test_a_wrong_variable_ends_the_start_with_one_sentence(tmp_path: Path, variables: dict[str, str]) -> None:
@@ -272,6 +358,23 @@ def test_a_wrong_variable_ends_the_start_with_one_sentence(tmp_path: Path, varia
     (name,) = variables
     assert ended.returncode == 1
     assert re.fullmatch(rf"Order Support can't start: {name} .+\.\n", ended.stderr)
+
+
+@pytest.mark.parametrize(
+    ("command", "url"),
+    [
+        ("serve", "sqlite:////"),
+        ("migrate", f"sqlite:///{ROOT}/manage.py"),
+        ("serve", "postgres://user:hunter2@127.0.0.1:1/shop"),
+        ("worker", "postgres://user:hunter2@127.0.0.1:1/shop"),
+        ("serve", "postgres://user:hunter2@127.0.0.1:1/shop?sslmode=perhaps"),
+    ],
+)
+def test_a_database_that_cant_be_used_ends_the_start_with_one_sentence(tmp_path: Path, command: str, url: str) -> None:
+    ended = start(tmp_path, command, DATABASE_URL=url, LOG_LEVEL="ERROR")
+    assert ended.returncode == 1
+    assert re.fullmatch(r"Order Support can't start: DATABASE_URL: the database .+\.\n", ended.stderr)
+    assert "hunter2" not in ended.stderr
 
 
 @pytest.mark.parametrize(

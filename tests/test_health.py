@@ -4,20 +4,27 @@ import json
 import logging
 import logging.config
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 import pytest
-from django.db import OperationalError, connection
+import requests
+from django.db import IntegrityError, OperationalError, connection, transaction
 from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.models import User
+from chat import outbox
 from chat.backends.circuit import FAILURES_IN_A_ROW, Circuit
 from chat.coordinator import Coordinator, drain
 from chat.models import WorkerBeat
+from chat.outbox import OutboxRow
 from orders.models import Order, OrderConfirmation
+from ordersupport import database
+from ordersupport.server import serve_metrics
+from tests.accounts.threads import THREADS
+from tests.plans import led_by, plans
 
 
 def test_the_probe_of_the_process_needs_no_database(client: Client) -> None:
@@ -50,10 +57,41 @@ def test_readiness_is_503_without_the_database(client: Client, db: None, monkeyp
     assert (answer.status_code, answer["Retry-After"]) == (503, "5")
 
 
+@pytest.mark.skipif(connection.vendor == "postgresql", reason="its disk is not ours to look at")
+def test_readiness_is_503_without_room_for_an_order(client: Client, db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "LEAST_FREE_BYTES", 10**18)
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json()) == (503, {"status": "unavailable", "database": "ok", "disk": "full"})
+
+
 def test_metrics_count_what_is_due_and_what_failed(client: Client, alice: User, place: Callable[..., Order]) -> None:
     place(alice)
     page = client.get("/metrics").content.decode()
     assert 'ordersupport_outbox_rows{kind="orderconfirmation",state="due"} 1.0' in page
+
+
+def led_to(state: str, model: type[OutboxRow], found: list[str]) -> bool:
+    """Whether one of the plans goes by an index that holds the rows in this state and no others."""
+    return any(led_by(index.name, found) for index in model._meta.indexes if ("state", state) in getattr(index.condition, "children", ()))
+
+
+BY_RULE = pytest.mark.skipif(connection.vendor == "postgresql", reason="PostgreSQL chooses by what it counted; here is nothing to count")
+
+
+@BY_RULE
+@pytest.mark.parametrize("model", outbox.rules())
+def test_metrics_read_of_the_outbox_what_waits_and_what_failed_alone(client: Client, db: None, model: type[OutboxRow]) -> None:
+    with plans() as found:
+        client.get("/metrics")
+    assert [led_to(state, model, found) for state in ("waiting", "failed")] == [True, True]
+
+
+@BY_RULE
+@pytest.mark.parametrize("model", outbox.rules())
+def test_a_worker_reads_of_the_outbox_what_waits_alone(db: None, model: type[OutboxRow]) -> None:
+    with plans() as found:
+        model.claim(10)
+    assert led_to("waiting", model, found)
 
 
 def test_metrics_hold_no_personal_data(client: Client, alice: User, place: Callable[..., Order]) -> None:
@@ -69,6 +107,20 @@ def test_metrics_ask_for_their_token(client: Client, settings: Settings, headers
     assert client.get("/metrics", headers=headers).status_code == 404
 
 
+@pytest.fixture
+def workers_metrics() -> Iterator[str]:
+    """Where a worker answers Prometheus, while its metrics are served."""
+    with serve_metrics(0) as served:
+        yield f"http://127.0.0.1:{served.server_port}/metrics"
+        served.shutdown()
+
+
+@THREADS
+def test_a_workers_metrics_can_be_asked_for_more_often_than_there_are_connections(workers_metrics: str) -> None:
+    seen = [requests.get(workers_metrics, timeout=9) for _scrape in range(25)]
+    assert {(answer.status_code, "ordersupport_outbox_rows" in answer.text) for answer in seen} == {(200, True)}
+
+
 def test_metrics_answer_a_stranger_behind_the_proxy_with_404(client: Client) -> None:
     assert client.get("/metrics", headers={"X-Forwarded-For": "203.0.113.9"}).status_code == 404
 
@@ -78,6 +130,21 @@ def test_a_requests_correlation_id_reaches_the_row(client: Client, api_key: str,
     headers = {"Authorization": f"Token {api_key}", "X-Correlation-ID": given}
     answer = client.post("/order", {"username": "alice"}, headers=headers)
     assert (answer["X-Correlation-ID"], OrderConfirmation.objects.get().correlation_id) == (given, given)
+
+
+@pytest.mark.parametrize("form", ["{{{}}}", "urn:uuid:{}", "{:->6000}"])
+def test_a_correlation_id_in_another_form_reaches_the_row_in_ours(client: Client, api_key: str, alice: User, form: str) -> None:
+    plain = str(uuid.uuid4())
+    headers = {"Authorization": f"Token {api_key}", "X-Correlation-ID": form.format(plain).upper().replace("URN:UUID", "urn:uuid")}
+    answer = client.post("/order", {"username": "alice"}, headers=headers)
+    assert (answer.status_code, answer["X-Correlation-ID"], OrderConfirmation.objects.get().correlation_id) == (201, plain, plain)
+
+
+@pytest.mark.parametrize("given", ["no UUID", "x" * 6000, "{}", "é"])
+def test_what_is_no_correlation_id_is_replaced(client: Client, api_key: str, alice: User, given: str) -> None:
+    headers = {"Authorization": f"Token {api_key}", "X-Correlation-ID": given}
+    answer = client.post("/order", {"username": "alice"}, headers=headers)
+    assert OrderConfirmation.objects.get().correlation_id == str(uuid.UUID(answer["X-Correlation-ID"])) != given
 
 
 def test_the_workers_lines_carry_the_rows_correlation_id(
@@ -94,8 +161,26 @@ def test_the_workers_lines_carry_the_rows_correlation_id(
     ]
 
 
+def formatter_of(log_format: str, settings: Settings) -> logging.Formatter:
+    """As the product sets it up."""
+    known = dict(settings.LOGGING["formatters"][log_format])
+    made: logging.Formatter = logging.config.DictConfigurator(settings.LOGGING).configure_formatter(known)
+    return made
+
+
+@pytest.mark.parametrize("log_format", ["json", "line"])
+def test_an_error_of_the_database_is_logged_without_the_row_that_it_is_about(alice: User, settings: Settings, log_format: str) -> None:
+    taken = {"username": alice.username}
+    with pytest.raises(IntegrityError) as raised, transaction.atomic():
+        User.objects.create(**taken)
+    record = logging.LogRecord("orders", logging.ERROR, "", 0, "it stopped", (), (raised.type, raised.value, raised.tb))
+    record.correlation_id = ""
+    line = formatter_of(log_format, settings).format(record)
+    assert ("IntegrityError" in line, "test_health.py" in line, "(alice)" in line) == (True, True, False)
+
+
 def test_logs_as_json_are_one_object_a_line(settings: Settings) -> None:
-    formatter = logging.config.DictConfigurator(settings.LOGGING).configure_formatter(dict(settings.LOGGING["formatters"]["json"]))  # type: ignore[attr-defined]
+    formatter = formatter_of("json", settings)
     record = logging.LogRecord("orders", logging.INFO, "", 0, "order %s told", (1001,), None)
     record.correlation_id = "id"
     line = json.loads(formatter.format(record))

@@ -73,6 +73,17 @@ def test_a_longer_body_is_refused_before_it_is_sent(port: int) -> None:
     assert (status(answer), b"application/problem+json" in answer, b"100 Continue" in answer) == (413, True, False)
 
 
+@pytest.mark.parametrize("length", [MOST + 1, 100_000, 8_000_000])
+def test_who_sends_all_of_a_longer_body_still_gets_the_answer(port: int, length: int) -> None:
+    assert status(said(port, post(length))) == 413
+
+
+def test_who_sends_more_and_more_is_hung_up_on(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "DRAIN_BYTES", 1_000_000)
+    with pytest.raises(ConnectionError):
+        said(port, post(60_000_000))
+
+
 def test_a_body_in_chunks_is_read_as_a_whole(port: int) -> None:
     head = b"POST / HTTP/1.1\r\nhost: x\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n"
     assert said(port, head, b"5\r\nhello\r\n", b"3\r\n yo\r\n0\r\n\r\n").endswith(b"hello yo/8")

@@ -8,7 +8,8 @@ from pytest_django import Settings
 
 from accounts.models import User
 from chat import conversations, links
-from orders.models import Order, StoredMail
+from orders.mail_models import StoredMail
+from orders.models import Order
 
 Place = Callable[..., Order]
 STRICT = (
@@ -31,6 +32,29 @@ def expected() -> dict[str, str]:
 @pytest.mark.parametrize("url", ["/", "/login/", "/admin/login/", "/api/docs/", "/api/orders/", "/nowhere", "/healthz"])
 def test_every_answer_brings_the_strict_policy(client: Client, db: None, url: str) -> None:
     assert directives(client.get(url)) == expected()
+
+
+def test_a_static_file_brings_its_type_and_its_age_and_nothing_that_only_a_page_heeds(client: Client) -> None:
+    """A page is told what it may load, and by whom it may be opened; no browser asks a script or a style for that. nosniff is for files."""
+    answer = client.get("/static/chat/style.css")
+    assert answer.getvalue()
+    assert answer["X-Content-Type-Options"] == "nosniff"
+    assert "max-age" in answer["Cache-Control"]
+    assert set(answer.headers) <= {
+        "Access-Control-Allow-Origin",
+        "Cache-Control",
+        "Content-Encoding",
+        "Content-Length",
+        "Content-Type",
+        "ETag",
+        "Last-Modified",
+        "Vary",
+        "X-Content-Type-Options",
+    }
+
+
+def test_a_static_file_that_is_not_there_is_a_page_with_the_strict_policy(client: Client, db: None) -> None:
+    assert directives(client.get("/static/nothing.css")) == expected()
 
 
 def test_over_https_the_socket_is_a_secure_one(client: Client, db: None) -> None:
@@ -86,3 +110,17 @@ def test_without_a_hash_the_script_is_allowed_by_its_address(client: Client, ali
 
 def test_with_the_client_sdk_every_other_page_stays_as_it_is(client: Client, sdk_page: str) -> None:
     assert directives(client.get("/login/")) == expected()
+
+
+# --- What is kept of a private answer ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/orders/", "/api/orders/999/", "/api/customers/", "/api/events/", "/api/conversations/CON-0/events/"]
+)
+def test_no_proxy_and_no_browser_keeps_an_answer_of_the_api(client: Client, api_key: str, path: str) -> None:
+    assert client.get(path, headers={"Authorization": f"Token {api_key}"})["Cache-Control"] == "no-store"
+
+
+def test_the_document_may_be_kept(client: Client, db: None) -> None:
+    assert "no-store" not in client.get("/api/schema/").get("Cache-Control", "")

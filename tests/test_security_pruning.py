@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from axes.models import AccessAttempt
 from django.contrib.sessions.models import Session
 from django.core.management import call_command
+from django.db import connection
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -16,9 +18,14 @@ from chat import conversations
 from chat.coordinator import drain
 from chat.entry import codes, devices
 from chat.entry.models import AccessLink, Device, LinkUse, MailedCode
-from chat.models import Event, WebhookReceipt
+from chat.mirrored import WebhookReceipt
+from chat.models import Event
 from chat.outbox import State
-from orders.models import MailEvent, Order, OrderConfirmation, StoredMail
+from orders import feed
+from orders.feed_models import FeedEvent
+from orders.mail_models import MailEvent, StoredMail
+from orders.models import Order, OrderConfirmation
+from orders.webhook_models import WebhookDelivery, WebhookEndpoint
 from ordersupport import pruning
 
 Place = Callable[..., Order]
@@ -103,3 +110,58 @@ def test_a_link_goes_long_after_it_ended_with_what_came_by_it(traces: None) -> N
     assert AccessLink.objects.count() == 1
     pruning.prune(link.expires_at + timedelta(days=400))
     assert [model.objects.count() for model in (AccessLink, Device, LinkUse, MailedCode)] == [0, 0, 0, 0]
+
+
+@pytest.fixture
+def told(alice: User, place: Place) -> WebhookDelivery:
+    """Of what happened to an order an address was told, all of it long ago."""
+    endpoint = WebhookEndpoint.objects.create(url="https://shop.example.com/hooks", types=["order.placed"])
+    place(alice)
+    feed.number()
+    then = timezone.now() - timedelta(days=4000)
+    FeedEvent.objects.update(happened_at=then)
+    WebhookDelivery.objects.update(state=State.DONE, created_at=then, finished_at=then)
+    return WebhookDelivery.objects.get(endpoint=endpoint)
+
+
+def test_what_happened_long_ago_goes_with_the_tellings_of_it_and_the_numbers_go_on(
+    told: WebhookDelivery, alice: User, place: Place
+) -> None:
+    last = FeedEvent.objects.count()
+    gone = pruning.prune()
+    assert (gone["deliveries of webhooks"], gone["events of the feed"]) == (1, last)
+    place(alice)
+    feed.number()
+    assert [event.sequence for event in feed.page(after=0, limit=10, types=[])[0]] == [last + 1]
+
+
+@pytest.mark.parametrize("state", [State.WAITING, State.FAILED])
+def test_an_event_stays_while_the_telling_of_it_waits_or_is_young(told: WebhookDelivery, state: str) -> None:
+    finished = None if state == State.WAITING else timezone.now()
+    WebhookDelivery.objects.update(state=state, finished_at=finished)
+    pruning.prune()
+    assert list(FeedEvent.objects.values_list("pk", "deliveries")) == [(told.event_id, told.pk)]
+
+
+def test_an_event_that_has_no_number_yet_is_kept_however_old(told: WebhookDelivery) -> None:
+    FeedEvent.objects.filter(pk=told.event_id).update(sequence=None)
+    WebhookDelivery.objects.all().delete()
+    pruning.prune()
+    assert [event.pk for event in FeedEvent.objects.all()] == [told.event_id]
+
+
+def test_a_telling_that_is_sent_again_while_the_old_ones_go_is_kept(told: WebhookDelivery) -> None:
+    def press(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if sql.startswith("DELETE") and "webhookdelivery" in sql:
+            assert WebhookDelivery.objects.get().send_again()
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(press):
+        pruning.prune()
+    assert [row.state for row in WebhookDelivery.objects.all()] == [State.WAITING]
+
+
+def test_zero_days_keep_what_happened_for_ever(told: WebhookDelivery, settings: Settings) -> None:
+    settings.KEEP_TRACES_DAYS = 0
+    pruning.prune()
+    assert (WebhookDelivery.objects.exists(), FeedEvent.objects.exists()) == (True, True)

@@ -1,6 +1,8 @@
 """Who gets what at every route: held against the table in docs/security.md, and against what must never be."""
 
+import json
 import os
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -14,11 +16,14 @@ from pytest_django import Settings
 from accounts.models import ApiKey, User
 from chat import conversations
 from chat.coordinator import drain
+from chat.models import Conversation
+from chat.routing import urlpatterns
 from orders import feed
 from orders.models import Order
 from orders.webhook_models import WebhookDelivery, WebhookEndpoint
 from tests import routes
 from tests.accounts.sockets import Socket, browser_test
+from tests.opening import link_to, press
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -52,7 +57,7 @@ def found(alice: User, bob: User, agent: User, place: Place, settings: Settings)
         values |= {"content_type_id": ContentType.objects.get_for_model(User).pk}
         return str(first_of(route, alice) if name == "object_id" else values[name])
 
-    clients = clients_of(alice, bob, agent)
+    clients = clients_of(alice, bob, agent) | by_link(conversation, order.number)
     # One walk does for all tests: it answers statuses, which don't depend on the test.
     if not _walked:
         _walked.update({spot.name: routes.statuses(spot, clients) for spot in routes.everything(fill)})
@@ -78,6 +83,15 @@ def clients_of(alice: User, bob: User, agent: User) -> dict[str, Client]:
         clients[role] = Client(raise_request_exception=False)
         clients[role].force_login(person)
     return clients | {"revoked key": Client(headers={"Authorization": f"Token {key}"}, raise_request_exception=False)}
+
+
+def by_link(conversation: Conversation, number: int) -> dict[str, Client]:
+    """The browser in which the customer opened their mailed link, and another one with the same link, not confirmed."""
+    browsers = {role: Client(raise_request_exception=False) for role in ("customer by link", "new device")}
+    link = link_to(conversation, number)
+    for browser in browsers.values():
+        press(browser, link)
+    return browsers
 
 
 def rows_of(found: Found) -> dict[str, dict[str, str]]:
@@ -119,6 +133,14 @@ def test_another_customer_gets_no_more_than_a_stranger(found: Found) -> None:
     assert opened(found, "other customer") - PUBLIC == set()
 
 
+def test_a_link_opens_what_a_log_in_opens_to_the_customer(found: Found) -> None:
+    assert opened(found, "customer by link") - PUBLIC == opened(found, "customer") - PUBLIC
+
+
+def test_a_new_device_gets_no_more_than_its_orders_page_which_tells_how_the_order_stands(found: Found) -> None:
+    assert opened(found, "new device") - PUBLIC == {"/chat/<username>/<conversation_id>/<order_id>"}
+
+
 @pytest.mark.parametrize("role", ["stranger", "other customer", "staff without permission", "revoked key"])
 def test_a_strangers_conversation_is_a_404_or_needs_a_key(found: Found, role: str) -> None:
     theirs = {name: roles[role] for name, roles in found.items() if "<conversation_id>" in name and not name.endswith("/language")}
@@ -139,22 +161,35 @@ def test_the_walk_knows_every_route_of_the_resolver(found: Found) -> None:
     assert {f"/{pattern.pattern}" for pattern in get_resolver().url_patterns if not hasattr(pattern, "url_patterns")} <= found.keys()
 
 
-SOCKETS: list[tuple[str, dict[str, bool]]] = [
-    ("/ws/conversations/{}/", {"stranger": False, "alice": True, "bob": False, "agent": True, "helper": False}),
-    ("/ws/inbox/", {"stranger": False, "alice": False, "bob": False, "agent": True, "helper": False}),
-]
+# Whom each lets in, of all these.
+WHO = ["stranger", "alice", "link", "device", "bob", "agent", "helper"]
+SOCKETS: list[tuple[str, set[str]]] = [("/ws/conversations/{}/", {"alice", "link", "agent"}), ("/ws/inbox/", {"agent"})]
 
 
-@pytest.mark.parametrize(("path", "expected"), SOCKETS)
-@pytest.mark.parametrize("name", ["stranger", "alice", "bob", "agent", "helper"])
+def test_every_socket_of_the_routing_is_among_them() -> None:
+    # The last one takes every other address.
+    *known, rest = [str(pattern.pattern) for pattern in urlpatterns]
+    assert [re.sub(r"\(\?P<\w+>.*\)", "{}", path).replace("^", "/").replace("$", "") for path in known] == [path for path, _who in SOCKETS]
+    assert rest == ""
+
+
+@pytest.mark.parametrize(("path", "welcome"), SOCKETS)
+@pytest.mark.parametrize("name", WHO)
 @pytest.mark.django_db(transaction=True)
 @browser_test
-async def test_every_socket_lets_in_whom_it_may(path: str, expected: dict[str, bool], name: str, people: dict[str, Any]) -> None:
+async def test_every_socket_lets_in_whom_it_may(path: str, welcome: set[str], name: str, people: dict[str, Any]) -> None:
     socket = Socket(path.format(people["conversation"]), people["clients"][name])
     assert await socket.open()
-    output = await socket.line.receive_output(5)
-    assert (output["type"] == "websocket.send") == expected[name]
+    assert await goes_live(socket) == (name in welcome)
     await socket.__aexit__()
+
+
+async def goes_live(socket: Socket) -> bool:
+    """Whether it is told that it is live, and not closed before."""
+    while (output := await socket.line.receive_output(5))["type"] == "websocket.send":
+        if json.loads(output["text"])["type"] == "live":
+            return True
+    return False
 
 
 @pytest.fixture
@@ -165,4 +200,6 @@ def people(alice: User, bob: User, agent: User, db: None) -> dict[str, Any]:
     for person in (alice, bob, agent, helper):
         clients[person.username] = Client()
         clients[person.username].force_login(person)
-    return {"clients": clients, "conversation": conversations.open_for(alice).public_id}
+    conversation = conversations.open_for(alice)
+    clients["link"], clients["device"] = by_link(conversation, 1001).values()
+    return {"clients": clients, "conversation": conversation.public_id}

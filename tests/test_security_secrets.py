@@ -95,6 +95,7 @@ def test_no_refusal_repeats_what_was_sent(product: Product) -> None:
     answers = [
         requests.post(f"{product.url}/webhooks/rtc/{secret}", data="no json", timeout=20),
         requests.post(f"{product.url}/webhooks/rtc", headers={"Authorization": f"Bearer {word}"}, timeout=20),
+        requests.post(f"{product.url}/webhooks/sendinblue/{secret}", data="{", timeout=20),
         requests.post(f"{product.url}/webhooks/sendinblue", data="{", headers={"X-Webhook-Secret": secret}, timeout=20),
         requests.get(f"{product.url}/api/orders/", headers={"Authorization": f"Token {word}"}, timeout=20),
         requests.post(f"{product.url}/login/", {"username": "staff", "password": word}, timeout=20),
@@ -102,13 +103,24 @@ def test_no_refusal_repeats_what_was_sent(product: Product) -> None:
     assert [name for answer in answers for name in found_in(answer.text + str(answer.headers))] == []
 
 
-def test_the_log_holds_none_even_where_it_says_everything(product: Product) -> None:
+def knock(product: Product) -> str:
+    """Ask at addresses that hold secrets, as a provider, a customer and a stranger may; the log after that."""
     secret, word = SECRETS["WEBHOOK_SECRET"], SECRETS["PASSWORD"]
-    for path in (f"webhooks/rtc/{secret}", f"webhooks/rtc/{secret}/", f"webhooks/nowhere/{secret}", f"chat/{word}/CON-1/1", f"{word}"):
+    hooks = [f"webhooks/{name}/{secret}{behind}" for name in ("rtc", "sendinblue") for behind in ("", "/")]
+    for path in (*hooks, f"webhooks/nowhere/{secret}", f"chat/{word}/CON-1/1", f"{word}"):
         for method in ("GET", "POST", "DELETE"):
             requests.request(method, f"{product.url}/{path}", params={"key": word}, data={"password": word}, timeout=20)
-    log = wait_for(lambda: product.log.read_text() if "Not Found" in product.log.read_text() else None, "the refusals in the log")
-    assert found_in(log) == []
+    return wait_for(lambda: product.log.read_text() if "Not Found" in product.log.read_text() else None, "the refusals in the log")
+
+
+def test_the_log_holds_none_even_where_it_says_everything(product: Product) -> None:
+    assert found_in(knock(product)) == []
+
+
+def test_the_log_as_json_holds_none_either(environment: dict[str, str], tmp_path: Path) -> None:
+    with running_demo(tmp_path, **environment | {"PORT": "3850", "LOG_FORMAT": "json"}) as product:
+        log = knock(product)
+    assert (found_in(log), '"request": "GET /chat/<str:username>/' in log) == ([], True)
 
 
 def test_the_list_of_processes_holds_none(product: Product) -> None:

@@ -13,7 +13,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from accounts.api.authentication import BAD_KEYS_PER_MINUTE
-from orders.models import MailEvent
+from orders.mail_models import MailEvent
 from tests import routes
 
 SECRET = "a signature secret, long enough for HS256 to be content"
@@ -42,6 +42,26 @@ def test_a_signed_webhook_that_is_replayed_is_refused(client: Client, db: None, 
     headers = signed(body, "once")
     told = [client.post(path, body, content_type="application/json", headers=headers).status_code for _number in range(2)]
     assert told == [200, 401]
+
+
+@pytest.mark.parametrize("behind", ["", "/"])
+@pytest.mark.parametrize("path", EVERY)
+def test_every_webhook_is_open_to_the_secret_in_its_path_with_a_slash_behind_it_or_not(
+    client: Client, db: None, settings: Settings, path: str, behind: str
+) -> None:
+    settings.WEBHOOK_SECRET = "a long random word"
+    told = [
+        client.post(f"{path}/{secret}{behind}", PAYLOAD | {"event": "delivered"}, content_type="application/json").status_code
+        for secret in ("a long random word", "a guess")
+    ]
+    assert told == [200, 403]
+
+
+@pytest.mark.parametrize("path", [path for path in EVERY if path != "/webhooks/sendinblue"])
+def test_a_signed_webhook_to_an_address_with_a_slash_behind_it_is_taken(client: Client, db: None, settings: Settings, path: str) -> None:
+    settings.VONAGE_SIGNATURE_SECRET = SECRET
+    body = json.dumps(PAYLOAD).encode()
+    assert client.post(f"{path}/", body, content_type="application/json", headers=signed(body, "slash")).status_code == 200
 
 
 def test_sendinblues_webhook_signs_nothing_so_a_replay_is_the_same_event(client: Client, db: None, settings: Settings) -> None:

@@ -1,6 +1,9 @@
 """Where the server listens, and what it says when it can't."""
 
+import os
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -18,6 +21,7 @@ from pytest_django import Settings
 from ordersupport import schema, server
 from ordersupport.storage import StaticFiles
 from tests.accounts.threads import together
+from tests.chaos.processes import ROOT, environment
 
 
 @pytest.fixture
@@ -52,6 +56,14 @@ def test_a_taken_port_is_said_with_the_way_out(taken: int) -> None:
 
 def test_the_demo_takes_the_next_free_port(taken: int) -> None:
     assert taken < port_of("127.0.0.1", taken, search=True) < taken + server.PORTS_TRIED
+
+
+def test_the_demo_leaves_a_port_to_who_listens_on_the_other_loopback() -> None:
+    with socket.socket(socket.AF_INET6) as other:
+        other.bind(("::1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        assert port < port_of("127.0.0.1", port, search=True) < port + server.PORTS_TRIED
 
 
 @pytest.mark.parametrize("port", [-1, 65536, 70000, 10**20])
@@ -114,15 +126,60 @@ def test_a_migrate_that_was_killed_before_its_end_is_seen(db: None) -> None:
     assert not schema.is_current()
 
 
-def test_static_files_are_looked_over_when_the_first_is_asked_for(tmp_path: Path, settings: Settings, rf: RequestFactory) -> None:
-    (tmp_path / "a.css").write_text("a {}")
+FAULTY = """
+import django
+django.setup()
+from django.core.management import execute_from_command_line
+from chat.coordinator import Coordinator
+
+def fail(self):
+    raise RuntimeError("a fault of ours")
+
+Coordinator.run = fail
+execute_from_command_line(["manage.py", "serve", "--port", "0"])
+"""
+
+
+def test_a_server_whose_worker_has_failed_ends_with_an_error(tmp_path: Path) -> None:
+    known = environment(
+        DATABASE_URL=f"sqlite:///{tmp_path / 'db.sqlite3'}",
+        DJANGO_SETTINGS_MODULE="ordersupport.settings",
+        ENV_FILE=os.devnull,
+        SECRET_KEY="k" * 50,
+    )
+    ended = subprocess.run([sys.executable, "-c", FAULTY], cwd=ROOT, env=known, capture_output=True, text=True, timeout=100, check=False)
+    assert (ended.returncode, "The worker ended by a fault of ours" in ended.stderr) == (1, True), ended.stderr
+
+
+@pytest.fixture
+def files(tmp_path: Path, settings: Settings, db: None) -> StaticFiles:
+    """A folder with a style, as a server has it. The end of an answer looks at the database's connection."""
+    (tmp_path / "chat").mkdir()
+    (tmp_path / "chat" / "a.css").write_text("a {}")
     settings.STATIC_ROOT, settings.WHITENOISE_AUTOREFRESH = str(tmp_path), False
-    files = StaticFiles(lambda request: HttpResponse("a page"))
-    before = (dict(files.files), files(rf.get("/a.css")).content, dict(files.files))
+    return StaticFiles(lambda request: HttpResponse("a page"))
 
-    def ask(number: int) -> bytes:
-        with closing(files(rf.get(f"{settings.STATIC_URL}a.css"))) as answer:
-            return b"".join(answer)
 
-    found = together(8, ask)
+def answer(files: StaticFiles, path: str) -> bytes:
+    """What is sent."""
+    with closing(files(RequestFactory().get(path))) as response:
+        return b"".join(response)
+
+
+def test_a_static_file_is_looked_for_when_it_is_asked_for(files: StaticFiles) -> None:
+    before = (dict(files.files), answer(files, "/chat/a.css"), dict(files.files))
+    found = together(8, lambda number: answer(files, "/static/chat/a.css"))
     assert (before, found) == (({}, b"a page", {}), [b"a {}"] * 8)
+
+
+def test_a_static_file_that_comes_later_is_found_as_well(files: StaticFiles, tmp_path: Path) -> None:
+    before = answer(files, "/static/chat/b.css")
+    (tmp_path / "chat" / "b.css").write_text("b {}")
+    assert (before, answer(files, "/static/chat/b.css")) == (b"a page", b"b {}")
+
+
+@pytest.mark.parametrize(
+    "path", ["", "chat", "chat/", "%00", "x" * 5000, "chat/a.css/b", "/etc/passwd", "../../etc/passwd", "chat%5Ca.css"]
+)
+def test_what_is_no_static_file_is_not_sent_as_one(files: StaticFiles, path: str) -> None:
+    assert answer(files, f"/static/{path}") == b"a page"

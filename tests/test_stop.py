@@ -1,13 +1,19 @@
 """How a process ends: asked to, it finishes what it has in hand, and says nothing alarming."""
 
+import os
 import re
 import signal
 import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
 
+from tests.chaos.processes import Inside, Twins, ending, environment, ports, wait_until
+from tests.chaos.processes import Product as Process
 from tests.orders.slow_side import SlowReceiver
 from tests.running import Product, running_demo, wait_for
 
@@ -53,3 +59,48 @@ def test_a_process_ends_though_the_receiver_of_a_webhook_drips(tmp_path: Path) -
         product.process.send_signal(signal.SIGTERM)
         status = product.process.wait(30)
     assert (status, "Traceback" in product.log.read_text()) == (0, False)
+
+
+@dataclass(frozen=True)
+class Desk:
+    """A worker with calls under way that take a while, and more rows than it has threads."""
+
+    worker: Process
+    ours: Inside
+    twins: Twins
+
+
+@pytest.fixture
+def busy(tmp_path: Path) -> Iterator[Desk]:
+    twins = Twins(tmp_path / "twins", seed=7, hook_port=ports(1)[0], hook_secret="s" * 20)
+    with ending(twins):
+        where = {
+            "DATABASE_URL": f"sqlite:///{tmp_path / 'db.sqlite3'}",
+            "OUTBOX_THREADS": "4",
+            "ENV_FILE": os.devnull,
+            "SECRET_KEY": "k" * 50,
+        }
+        known = environment(**twins.environment, **where)
+        migrate = Process("migrate", port=0, arguments=["migrate"], environment=known, folder=tmp_path)
+        migrate.start()
+        wait_until(lambda: migrate.has_ended, "the tables")
+        worker = Process("worker", port=0, arguments=["worker"], environment=known, folder=tmp_path)
+        ours = Inside(known, tmp_path / "ours.log")
+        with ending(ours, worker):
+            twins.fail({"*.*": [{"fault": "latency", "ms": 3000, "jitter_ms": 0}]})
+            ours.ask("prepare", customers=["alice"])
+            for number in range(10):
+                ours.ask("place", external_id=f"stop-{number}", customer="alice", quantity=1)
+            worker.start()
+            wait_until(lambda: ours.ask("left")["held"] == 4, "four calls")
+            yield Desk(worker, ours, twins)
+
+
+@pytest.mark.slow
+def test_a_worker_that_is_asked_to_end_finishes_its_calls_and_holds_no_row(busy: Desk) -> None:
+    busy.worker.end()
+    assert busy.worker.has_ended
+    rows: dict[str, Any] = busy.ours.ask("audit")["rows"]
+    done = sum(kind["states"].get("done", 0) for kind in rows.values())
+    calls = len(busy.twins.ask("brevo", "mails")) + len(busy.twins.ask("vonage", "events"))
+    assert (busy.ours.ask("left")["held"], done, calls, "worker ended" in busy.worker.tail()) == (0, 4, 4, True)

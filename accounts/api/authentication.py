@@ -8,7 +8,7 @@ from rest_framework import exceptions
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
-from accounts.api.throttling import counted, seconds_left
+from accounts.api.throttling import counted, seconds_left, tell
 from accounts.callers import address
 from accounts.models import ApiKey, User
 
@@ -32,10 +32,7 @@ class KeyAuthentication(BaseAuthentication):
             return None
         key = _valid_key(given.strip())
         if key is None:
-            # Who has a good key goes on, also from the same address.
-            is_limited = bool(settings.API_REQUESTS_PER_MINUTE)
-            if is_limited and counted(f"bad_key:{address(request._request)}") > BAD_KEYS_PER_MINUTE:
-                raise exceptions.Throttled(wait=seconds_left())
+            _count_bad_key(request)
             raise exceptions.AuthenticationFailed(_("This API key is not valid. Ask the shop's staff for a new one."), code="bad_key")
         key.note_use()
         return key.user, key
@@ -43,6 +40,16 @@ class KeyAuthentication(BaseAuthentication):
     def authenticate_header(self, request: Request) -> str:
         """Makes the refusal a 401 that names the scheme."""
         return self.keyword
+
+
+def _count_bad_key(request: Request) -> None:
+    """Raise Throttled for one too many from that address; who has a good key goes on, also from there."""
+    if not settings.API_REQUESTS_PER_MINUTE:
+        return
+    count = counted(f"bad_key:{address(request._request)}")
+    tell(request.parser_context["view"], limit=BAD_KEYS_PER_MINUTE, count=count)
+    if count > BAD_KEYS_PER_MINUTE:
+        raise exceptions.Throttled(wait=seconds_left())
 
 
 def _valid_key(given: str) -> ApiKey | None:

@@ -2,7 +2,9 @@
 
 import json
 from collections.abc import Iterable, Mapping
+from io import BytesIO
 from typing import IO, Any
+from urllib.parse import unquote_to_bytes
 
 from django.utils.translation import gettext as _
 from rest_framework import parsers
@@ -16,14 +18,20 @@ class JsonParser(parsers.JSONParser):
 
     def parse(self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None) -> Any:
         """The body as Python's own types, at most MOST_LEVELS deep."""
+        context = dict(parser_context or {})
+        if str(context.get("encoding", "utf-8")).lower() in {"utf-8", "utf8"}:
+            # Without the mark that some programs put in front (RFC 8259, section 8.1, lets a reader drop it).
+            context["encoding"] = "utf-8-sig"
         try:
-            body = super().parse(stream, media_type, parser_context)
+            body = super().parse(stream, media_type, context)
             if _is_deep(body):
                 raise RecursionError
         except RecursionError:
             raise ParseError(_("The body is nested too deep.")) from None
         except ParseError as error:
             cause = error.__context__
+            if isinstance(cause, UnicodeDecodeError):
+                raise ParseError(_not_utf8()) from None
             if isinstance(cause, json.JSONDecodeError):
                 place = {"line": cause.lineno, "column": cause.colno}
                 raise ParseError(_("The body is not JSON: look at line %(line)d, column %(column)d.") % place) from None
@@ -46,12 +54,34 @@ def _parts(whole: Any) -> Iterable[Any]:
     return whole if isinstance(whole, list) else ()
 
 
+class FormParser(parsers.FormParser):
+    """A form in one part. Django would take bytes that are no UTF-8 for those of another alphabet, and store what nobody wrote."""
+
+    def parse(self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None) -> Any:
+        """The form's fields."""
+        body: bytes = stream.read()
+        try:
+            # Whole: what separates the fields is ASCII, so nothing that is wrong by itself comes right beside its neighbour.
+            unquote_to_bytes(body).decode((parser_context or {}).get("encoding", "utf-8"))
+        except UnicodeDecodeError:
+            raise ParseError(_not_utf8()) from None
+        return super().parse(BytesIO(body), media_type, parser_context)
+
+
+def _not_utf8() -> str:
+    return _("The body is not written in UTF-8.")
+
+
 class MultiPartParser(parsers.MultiPartParser):
     """A form as browsers send files with it."""
 
     def parse(self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None) -> Any:
         """The form's fields and files."""
         try:
-            return super().parse(stream, media_type, parser_context)
+            form = super().parse(stream, media_type, parser_context)
         except ParseError:
             raise ParseError(_("The body is not a form of several parts. Name its boundary in the content type.")) from None
+        # What Django puts in place of bytes that it can't read.
+        if any("\ufffd" in word for name, values in form.data.lists() for word in (name, *values)):
+            raise ParseError(_not_utf8())
+        return form

@@ -8,10 +8,20 @@ from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent, TooMany
 from django.http import Http404
 from django.utils.translation import gettext as _
 from rest_framework import status
-from rest_framework.exceptions import APIException, ErrorDetail, NotAuthenticated, NotFound, PermissionDenied, ValidationError
+from rest_framework.exceptions import (
+    APIException,
+    ErrorDetail,
+    NotAuthenticated,
+    NotFound,
+    PermissionDenied,
+    UnsupportedMediaType,
+    ValidationError,
+)
 from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
+
+from accounts.api import throttling
 
 Problem = dict[str, Any]
 
@@ -22,7 +32,8 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
     Body: {"type", "title", "status", "code", "detail", "errors": [{"field", "code", "detail"}]}; `field` is a path
     such as `lines.0.quantity`, and null where the whole request is meant.
     """
-    error = _as_api_error(error)
+    error = _unsupported(context) if isinstance(error, UnsupportedMediaType) else _as_api_error(error)
+    error = throttling.counted_too(error, context["view"], context["request"])
     response = exception_handler(error, context)
     if response is None or not isinstance(error, APIException):
         return None
@@ -30,19 +41,20 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
     response.data = problem(response.status_code, errors)
     response.content_type = "application/problem+json"
     # Whatever the view answers in (YAML, a page): a problem is JSON.
-    context["request"].accepted_renderer = JSONRenderer()
+    context["request"].accepted_renderer, context["request"].accepted_media_type = JSONRenderer(), JSONRenderer.media_type
     if isinstance(error, NotAuthenticated) and response.status_code == status.HTTP_403_FORBIDDEN:
         response.data["code"] = "not_authenticated"
     return response
 
 
 def problem(status_code: int, errors: list[Problem]) -> Problem:
-    """The body of one problem; `errors` is never empty."""
+    """The body of one problem; `errors` is never empty. Its `code` is that of its errors, or "invalid" where they have several."""
+    codes = {error["code"] for error in errors}
     return {
         "type": "about:blank",
         "title": HTTPStatus(status_code).phrase,
         "status": status_code,
-        "code": errors[0]["code"] if len(errors) == 1 else "invalid",
+        "code": codes.pop() if len(codes) == 1 else "invalid",
         "detail": errors[0]["detail"] if len(errors) == 1 else _("%d fields need another look.") % len(errors),
         "errors": errors,
     }
@@ -66,6 +78,14 @@ def _as_api_error(error: Exception) -> Exception:
     if isinstance(error, TooManyFieldsSent | TooManyFilesSent):
         return ValidationError(_("The form has too many fields."), code="too_many_fields")
     return error
+
+
+def _unsupported(context: dict[str, Any]) -> APIException:
+    """What may be sent instead: DRF's own sentence does not say."""
+    given = context["request"].content_type
+    told = {"types": _(" or ").join(parser.media_type for parser in context["view"].parser_classes), "given": given}
+    sentence = _("Send %(types)s; this came as %(given)s.") if given else _("Say in the header Content-Type what you send: %(types)s.")
+    return UnsupportedMediaType(given, detail=sentence % told)
 
 
 def _single(error: APIException) -> list[Problem]:

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
+from accounts.api.schema import answer
 from accounts.lookups import row_of
 from accounts.models import User, check_is_no_step, check_time_zone
 
@@ -39,7 +40,20 @@ class UsernameField(serializers.CharField):
     examples=[
         OpenApiExample(
             "a customer", value={"username": "anna", "name": "Anna Berg", "email": "anna@example.com", "language": "en"}, request_only=True
-        )
+        ),
+        answer(
+            {
+                "id": "USR-68236a52-252d-4aa1-985e-5fdf3d02a658",
+                "username": "anna",
+                "name": "Anna Berg",
+                "email": "anna@example.com",
+                "phone": "",
+                "language": "en",
+                "time_zone": "Europe/Berlin",
+                "date_joined": "2026-11-29T02:30:00.586599Z",
+            },
+            "the customer",
+        ),
     ]
 )
 class CustomerSerializer(serializers.ModelSerializer[User]):
@@ -80,10 +94,16 @@ def named(username: object) -> User | None:
     """The user of that name, as it would be stored; None for what can be nobody's: PostgreSQL refuses to look for a NUL."""
     if not isinstance(username, str) or len(username) > 1000:
         return None
-    name = User.normalize_username(username.strip())
+    name = name_of(username)
     return row_of(User, "username", name) if name.isprintable() else None
 
 
-def customers() -> "models.QuerySet[User]":
-    """People who order: neither staff nor agents (by group or by a permission of their own) nor API clients."""
-    return User.objects.filter(is_staff=False, is_superuser=False, groups=None, user_permissions=None, api_keys=None)
+def name_of(username: str) -> str:
+    """The name as it would be stored."""
+    return User.normalize_username(username.strip())
+
+
+def customer_named(username: object) -> User | None:
+    """The customer of that name, who may be told of orders: nobody of the house, and nobody who was switched off."""
+    found = named(username)
+    return found if found and found.is_active and User.customers().filter(pk=found.pk).exists() else None

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.core.cache import cache
+from rest_framework.exceptions import APIException, Throttled
 from rest_framework.throttling import BaseThrottle
 
 from accounts.callers import name_of
@@ -34,13 +35,32 @@ class PerCaller(BaseThrottle):
             return True
         self._seconds_left = seconds_left()
         count = counted(f"api:{name_of(request)}")
-        left = {"Limit": limit, "Remaining": max(0, limit - count), "Reset": self._seconds_left}
-        view.headers |= {f"RateLimit-{name}": str(value) for name, value in left.items()}
+        tell(view, limit=limit, count=count)
         return count <= limit
 
     def wait(self) -> float:
         """Seconds until the next minute, for Retry-After."""
         return self._seconds_left
+
+
+def tell(view: "APIView", *, limit: int, count: int) -> None:
+    """Put into the headers of the view's answer what is left of the limit after `count` requests."""
+    left = {"Limit": limit, "Remaining": max(0, limit - count), "Reset": seconds_left()}
+    view.headers |= {f"RateLimit-{name}": str(value) for name, value in left.items()}
+
+
+def counted_too(error: Exception, view: "APIView", request: "Request") -> Exception:
+    """`error`, counted like an answer: DRF counts those alone whom it lets in. One refusal too many is a Throttled instead."""
+    if not isinstance(error, APIException) or "RateLimit-Limit" in view.headers:
+        return error
+    try:
+        view.check_throttles(request)
+    except Throttled as too_many:
+        return too_many
+    except APIException:
+        # Nobody has looked at the caller's key yet, and it is a wrong one, which is counted by itself.
+        return error
+    return error
 
 
 def seconds_left() -> int:

@@ -17,11 +17,12 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts import idempotency
+from accounts.api import parameters
 from accounts.callers import name_of
 from accounts.models import ApiKey, Scope
 
 MOST_NAMED = 20
-YES, NO = {"1", "true"}, {"", "0", "false"}
+YES, NO = {"1", "true"}, {"0", "false"}
 
 
 class KeyReused(APIException):
@@ -38,6 +39,13 @@ class Erased(APIException):
     default_code = "erased"
 
 
+class Compressed(APIException):
+    """415: the body would have to be unpacked, and a small one can become a huge one."""
+
+    status_code = status.HTTP_415_UNSUPPORTED_MEDIA_TYPE
+    default_code = "compressed"
+
+
 class Api(APIView):
     """A view of the API. `scopes`: what a key needs to read here, and to write.
 
@@ -46,8 +54,16 @@ class Api(APIView):
 
     scopes: ClassVar[tuple[Scope, Scope]] = (Scope.ORDERS_READ, Scope.ORDERS_WRITE)
 
+    @property
+    def default_response_headers(self) -> dict[str, str]:
+        """What is answered is about people, so no proxy and no browser keeps it."""
+        return {**super().default_response_headers, "Cache-Control": "no-store"}
+
     def check_permissions(self, request: Request) -> None:
-        """What the caller may do, and what their key was made for. Raises PermissionDenied."""
+        """What the caller may do, and what their key was made for. Raises PermissionDenied, and MethodNotAllowed before it."""
+        if request.method not in self.allowed_methods:
+            # Nobody has a permission for it, so whoever lacks one must not look for it.
+            self.http_method_not_allowed(request)
         super().check_permissions(request)
         needed = self.needed_scope(request)
         if isinstance(request.auth, ApiKey) and needed not in request.auth.scopes:
@@ -59,13 +75,22 @@ class Api(APIView):
         reading, writing = self.scopes
         return reading if request.method in SAFE_METHODS else writing
 
+    def parameters(self, request: Request) -> set[str]:
+        """The names that may stand in the query: `dry_run` of a write; how a list is paged and filtered; and what a view adds."""
+        return {"format"} | (parameters.of_list(self) if request.method in SAFE_METHODS else {"dry_run"})
+
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Once the caller is let in, put what they asked for around the method that DRF calls next."""
         super().initial(request, *args, **kwargs)
         name = str(request.method).lower()
         act = getattr(self, name, None)
-        if act is None or request.method in SAFE_METHODS:
+        if act is None or name == "options":
             return
+        parameters.check(request, self.parameters(request))
+        if request.method in SAFE_METHODS:
+            return
+        if request.headers.get("Content-Encoding", "").lower() not in {"", "identity"}:
+            raise Compressed(_("Send the body as it is, not compressed."))
         key = _key(request)
         if is_dry_run(request):
             setattr(self, name, partial(rehearsed, act))
@@ -82,20 +107,25 @@ class Api(APIView):
             raise _reused(reused.fields) from None
         except idempotency.ErasedError:
             raise Erased(_("What was done under this Idempotency-Key was about somebody whose data were erased since.")) from None
-        response = HttpResponse(answer.body.encode(), status=answer.status, headers=answer.headers)
+        told = self.told_again(request, answer.body, *args, **kwargs) if is_replay else answer.body
+        response = HttpResponse(told.encode(), status=answer.status, headers=answer.headers)
         if not answer.body:
             del response["Content-Type"]
         if is_replay:
             response["Idempotency-Replayed"] = "true"
         return response
 
+    def told_again(self, request: Request, body: str, *args: Any, **kwargs: Any) -> str:
+        """What a repeat may read of the answer of before: all of it, unless a view says otherwise. May raise any refusal."""
+        return body
+
 
 def is_dry_run(request: Request) -> bool:
-    """Whether nothing is to be stored. Raises ValidationError for a word that says neither: it might have meant yes."""
-    asked = request.query_params.get("dry_run", "").lower()
-    if asked not in YES | NO:
+    """Whether nothing is to be stored. Raises ValidationError for what says neither, such as no word at all: it might have meant yes."""
+    asked = {word.lower() for word in request.query_params.getlist("dry_run")} or {"0"}
+    if not (asked <= YES or asked <= NO):
         raise ValidationError({"dry_run": [_("Write 1 or 0.")]}, code="invalid")
-    return asked in YES
+    return asked <= YES
 
 
 def rehearsed(act: Callable[..., Response], *args: Any, **kwargs: Any) -> Response:

@@ -4,16 +4,18 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.api.schema import PROBLEM, ProblemShape
+from accounts.api.schema import PROBLEM, ProblemShape, answer
 from chat import mirror, shapes, tokens
+from chat.api import examples
 from chat.api.views import SPEAKER, PartyView
-from chat.models import EventKind, Member
+from chat.mirrored import EventKind
+from chat.models import Member
 
 
 class NotConfigured(APIException):
@@ -41,6 +43,7 @@ class NotMirroredYet(APIException):
     wait = 2  # DRF turns it into Retry-After
 
 
+@extend_schema_serializer(examples=[answer(examples.TOKEN)])
 class TokenShape(serializers.Serializer[Any]):
     """A token for the Client SDK and the ids at Vonage that go with it."""
 
@@ -53,7 +56,12 @@ class TokenShape(serializers.Serializer[Any]):
 class ClientToken(PartyView):
     """A token with which the caller's browser speaks to Vonage as the caller, and in this conversation only."""
 
-    @extend_schema(parameters=[SPEAKER], responses={200: TokenShape, (409, PROBLEM): ProblemShape})
+    @extend_schema(
+        operation_id="conversations_token",
+        summary="Get a token for Vonage's Client SDK",
+        parameters=[SPEAKER],
+        responses={200: TokenShape, (409, PROBLEM): ProblemShape},
+    )
     def get(self, request: Request, conversation_id: str) -> Response:
         """A new token for an hour; 409 where Vonage is not configured or takes no messages, 503 until the conversation is there."""
         member = self.party(request, conversation_id).member()
@@ -64,7 +72,7 @@ class ClientToken(PartyView):
             raise NotMirroredYet
         expires_at = shapes.timestamp(datetime.fromtimestamp(made.expires_at, UTC))
         answer = {"token": made.token, "expires_at": expires_at, "user_name": made.user_name, "conversation_id": made.conversation_id}
-        return Response(answer, headers={"Cache-Control": "no-store"})
+        return Response(answer)
 
 
 def _made_for(member: Member) -> tokens.ClientToken | None:

@@ -14,11 +14,13 @@ from rest_framework.permissions import SAFE_METHODS, AllowAny, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts import callers
 from accounts.api.pagination import ByCursor, in_utc
 from accounts.api.parsers import JsonParser
+from accounts.api.schema import example
 from accounts.api.views import Api
 from accounts.models import Scope, User
-from chat import access, conversations, desk, shapes
+from chat import access, conversations, desk, finding, shapes
 from chat.api import serializers
 from chat.models import Conversation
 
@@ -46,19 +48,29 @@ class ConversationList(Api, GenericAPIView[Conversation]):
     serializer_class = serializers.ConversationShape
     queryset = Conversation.objects.none()
 
+    def parameters(self, request: Request) -> set[str]:
+        """Which conversations; the pages name the speaker at all addresses, though only agents speak here."""
+        return super().parameters(request) | serializers.Wanted().fields.keys() | {SPEAKER.name}
+
     def get_queryset(self) -> QuerySet[Conversation]:
-        """Every agent may read every conversation; `?waiting=1` asks for those alone whose customer waits."""
-        found = Conversation.objects.select_related("customer")
+        """Every agent may read every conversation; `?waiting=1` asks for those alone whose customer waits, `?q=` for what that finds."""
         wanted = serializers.Wanted(data=self.request.query_params)
         wanted.is_valid(raise_exception=True)
+        found = finding.meant_by(wanted.validated_data["q"]).select_related("customer")
         return found.waiting() if wanted.validated_data["waiting"] else found
 
-    @extend_schema(operation_id="conversations_list", parameters=[serializers.Wanted], responses=serializers.ConversationShape(many=True))
+    @extend_schema(
+        operation_id="conversations_list",
+        summary="List conversations",
+        parameters=[serializers.Wanted, SPEAKER],
+        responses=serializers.ConversationShape(many=True),
+    )
     def get(self, request: Request) -> Response:
         """Newest event first."""
         if not isinstance(request.user, User) or not request.user.is_agent:
             raise PermissionDenied(_("Only agents see every conversation."))
-        rows = desk.rows(self.paginate_queryset(self.get_queryset()) or [], request.user)
+        words = request.query_params.get("q", "")
+        rows = desk.rows(self.paginate_queryset(self.get_queryset()) or [], request.user, words=finding.cleaned(words))
         return self.get_paginated_response(rows)
 
 
@@ -69,11 +81,15 @@ class PartyView(Api):
     permission_classes = [AllowAny]
     parser_classes = [JsonParser]
 
+    def parameters(self, request: Request) -> set[str]:
+        """As whom the caller speaks."""
+        return {*super().parameters(request), SPEAKER.name}
+
     def party(self, request: Request, conversation_id: str) -> access.Party:
         """The caller's side. A browser's writes carry the CSRF token, a link's session included (DRF asks it of log-ins only)."""
         if request.auth is None and request.method not in SAFE_METHODS:
             SessionAuthentication().enforce_csrf(request)
-        user = request.user if isinstance(request.user, User) else None
+        user = callers.user_of(request)
         try:
             return access.party(
                 conversation_id=conversation_id,
@@ -86,11 +102,25 @@ class PartyView(Api):
         except access.NoAccessError:
             raise NotFound(_("There is no such conversation.")) from None
 
+    def told_again(self, request: Request, body: str, *args: Any, **kwargs: Any) -> str:
+        """All of it, to who may still come in."""
+        self.party(request, kwargs["conversation_id"])
+        return body
+
 
 class Events(PartyView):
     """The events of one conversation."""
 
-    @extend_schema(parameters=[serializers.Window, SPEAKER], responses=serializers.EventsShape)
+    def parameters(self, request: Request) -> set[str]:
+        """Which events, where they are read."""
+        return super().parameters(request) | (serializers.Window().fields.keys() if request.method in SAFE_METHODS else set())
+
+    @extend_schema(
+        operation_id="conversations_events_list",
+        summary="Read a conversation's events",
+        parameters=[serializers.Window, SPEAKER],
+        responses=serializers.EventsShape,
+    )
     def get(self, request: Request, conversation_id: str) -> Response:
         """A page of events in order: after a number, before one, or the newest."""
         conversation = self.party(request, conversation_id).conversation
@@ -104,15 +134,27 @@ class Events(PartyView):
         answer = {"events": shapes.events(found, conversation), "sequence": conversation.sequence, "has_more": has_more}
         return Response(answer | {"members": shapes.members(conversation)})
 
-    @extend_schema(request=serializers.NewEvent, responses={200: serializers.EventShape, 201: serializers.EventShape}, parameters=[SPEAKER])
+    @extend_schema(
+        operation_id="conversations_events_create",
+        summary="Write a message",
+        request=serializers.NewEvent,
+        responses={200: serializers.EventShape, 201: serializers.EventShape},
+        parameters=[SPEAKER],
+        examples=[
+            example({"type": "message", "body": {"text": "It left our house this morning.", "about": 1001}, "client_key": "answer-4711"})
+        ],
+    )
     def post(self, request: Request, conversation_id: str) -> Response:
         """Add a message: 201, or 200 with the stored event where the client key was used before."""
         me = self.party(request, conversation_id).member()
-        given = serializers.NewEvent(data=request.data)
-        given.is_valid(raise_exception=True)
-        body = given.validated_data["body"]
-        more = {"key": given.validated_data.get("client_key"), "vonage_after": given.validated_data.get("vonage_after")}
         try:
+            body = conversations.body_of(request.data)
+            given = serializers.NewEvent(data=request.data)
+            given.is_valid(raise_exception=True)
+            more = {name: given.validated_data.get(name) for name in ("vonage_after", "based_on")} | {
+                "key": given.validated_data.get("client_key")
+            }
+            _check_number(me.conversation, more["based_on"], field="based_on")
             stored = conversations.send(me, body["text"], about=body.get("about"), **more)
         except conversations.RefusedError as refused:
             raise _problem(refused) from None
@@ -122,7 +164,14 @@ class Events(PartyView):
 class Seen(PartyView):
     """How far the caller has read."""
 
-    @extend_schema(request=serializers.Seen, responses={204: None}, parameters=[SPEAKER])
+    @extend_schema(
+        operation_id="conversations_seen",
+        summary="Say how far the caller has read",
+        request=serializers.Seen,
+        responses={204: None},
+        parameters=[SPEAKER],
+        examples=[example({"sequence": 2})],
+    )
     def post(self, request: Request, conversation_id: str) -> Response:
         """Move the mark forward."""
         me = self.party(request, conversation_id).member()
@@ -137,7 +186,14 @@ class Seen(PartyView):
 class Solve(PartyView):
     """That nothing is left to do, until the customer writes again."""
 
-    @extend_schema(request=serializers.Solve, responses={200: serializers.EventShape, 201: serializers.EventShape}, parameters=[SPEAKER])
+    @extend_schema(
+        operation_id="conversations_solve",
+        summary="Mark a conversation as solved",
+        request=serializers.Solve,
+        responses={200: serializers.EventShape, 201: serializers.EventShape},
+        parameters=[SPEAKER],
+        examples=[example({"sequence": 2, "client_key": "solved-4711"})],
+    )
     def post(self, request: Request, conversation_id: str) -> Response:
         """For agents: 201 and the event that tells so; 200 and the event of before where nothing was said since."""
         me = self.party(request, conversation_id).member()

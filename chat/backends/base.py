@@ -90,12 +90,8 @@ class Mirror:
         """The `own_id` that an event of the provider carries, where its type can carry one."""
         return None
 
-    def delete_event(self, conversation_id: str, event_id: str) -> None:
-        """Delete an event; one that is gone is no error. So with the other two."""
-        raise self._nobody()
-
     def delete_conversation(self, conversation_id: str) -> None:
-        """Delete a conversation."""
+        """Delete a conversation; one that is gone is no error. So with a user."""
         raise self._nobody()
 
     def delete_user(self, user_id: str) -> None:

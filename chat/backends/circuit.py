@@ -1,5 +1,6 @@
 """A provider that is down is asked by one call now and then, not by fifty threads that hang on it."""
 
+import logging
 import threading
 import time
 import weakref
@@ -9,6 +10,8 @@ from chat.backends.pace import FIRST_PER_SECOND, Pace
 from chat.backoff import PACED
 from chat.outbox import BackendError, TooEarlyError
 from chat.sentences import said
+
+logger = logging.getLogger(__name__)
 
 FAILURES_IN_A_ROW = 10
 PAUSE_SECONDS = 10.0
@@ -31,6 +34,11 @@ def came_back() -> set[str]:
     names = _came_back.copy()
     _came_back.difference_update(names)
     return names
+
+
+def still_to_wake(names: set[str]) -> None:
+    """What waits for them could not be woken: `came_back` names them again."""
+    _came_back.update(names)
 
 
 class Circuit:
@@ -112,6 +120,11 @@ class Circuit:
             self._failures += 1
             if self._failures >= FAILURES_IN_A_ROW:
                 self._closed_until = time.time() + PAUSE_SECONDS
+            has_just_opened = self._failures == FAILURES_IN_A_ROW
+        if has_just_opened:
+            logger.warning(
+                "%s failed %d times in a row; it is asked once in %d s until it answers", self._name, FAILURES_IN_A_ROW, PAUSE_SECONDS
+            )
 
     def pause(self, seconds: float) -> None:
         """It refused this call and asked for a pause (429): see Pace. Nobody else waits longer than a minute for it."""

@@ -10,7 +10,9 @@ from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
 from chat.backends import vonage_client, vonage_limits
-from chat.backends.base import JSON, Copy, Mirror, NotThereError, Page
+from chat.backends.base import JSON, Copy, Mirror, NotThereError, Page, RefusedForGoodError
+from chat.backends.vonage_errors import OddRefusalError
+from chat.characters import cut
 from chat.outbox import BackendError
 
 OWN_ID = "_id"
@@ -27,26 +29,26 @@ class VonageMirror(Mirror):
 
     def create_user(self, name: str, *, display_name: str) -> str:
         """Takes our own token only: one with `sub` may not create users."""
-        body = {"name": vonage_limits.cut(name, vonage_limits.LONGEST_NAME)} | _shown(display_name)
+        body = {"name": cut(name, vonage_limits.LONGEST_NAME)} | _shown(display_name)
         return _id(vonage_client.call("POST", "/v1/users", body))
 
     def find_user(self, name: str) -> Page:
         """By Vonage's own filter, so there is no second page."""
         try:
-            document = vonage_client.call("GET", "/v1/users", {"name": vonage_limits.cut(name, vonage_limits.LONGEST_NAME)})
+            document = vonage_client.call("GET", "/v1/users", {"name": cut(name, vonage_limits.LONGEST_NAME)})
         except NotThereError:
             return Page(None, None)
         return Page(_first_id(_items(document, "users"), lambda user: user.get("name") == name), None)
 
     def create_conversation(self, name: str, *, display_name: str) -> str:
         """The name is unique across all conversations of the application."""
-        body = {"name": vonage_limits.cut(name, vonage_limits.LONGEST_NAME)} | _shown(display_name)
+        body = {"name": cut(name, vonage_limits.LONGEST_NAME)} | _shown(display_name)
         return _id(vonage_client.call("POST", "/v1/conversations", body))
 
     def find_conversation(self, name: str, *, cursor: str | None) -> Page:
         """There is no filter by name. Newest first: what we look for was made a moment ago."""
         document = vonage_client.call("GET", "/v1/conversations", _window(cursor))
-        name = vonage_limits.cut(name, vonage_limits.LONGEST_NAME)
+        name = cut(name, vonage_limits.LONGEST_NAME)
         return Page(_first_id(_items(document, "conversations"), lambda item: item.get("name") == name), _next_cursor(document))
 
     def join(self, conversation_id: str, *, user_id: str) -> str:
@@ -59,16 +61,22 @@ class VonageMirror(Mirror):
         document = vonage_client.call("GET", f"{_path(conversation_id)}/members", _window(cursor))
 
         def is_theirs(member: JSON) -> bool:
-            return _user_of(member).get("id") == user_id and str(member.get("state")).upper() == "JOINED"
+            return _user_id_of(member) == user_id and str(member.get("state")).upper() == "JOINED"
 
         return Page(_first_id(_items(document, "members"), is_theirs), _next_cursor(document))
 
     def add_event(self, conversation_id: str, copy: Copy) -> str:
-        """`from` may be left out, and is where the system speaks."""
+        """`from` may be left out, and is where the system speaks. What is refused in a way that we don't know is refused for good: it may
+        be how Vonage says that it has ended this kind of event, and a call for each event would go on for ever.
+        """
         event: JSON = {"type": copy.type, "body": _body(copy)}
         if copy.member_id:
             event["from"] = copy.member_id
-        return _id(vonage_client.call("POST", f"{_path(conversation_id)}/events", event))
+        try:
+            made = vonage_client.call("POST", f"{_path(conversation_id)}/events", event)
+        except OddRefusalError as error:
+            raise RefusedForGoodError(str(error), code=error.code, permanent=True) from None
+        return _id(made)
 
     def find_event(self, conversation_id: str, copy: Copy, *, newer_than: int, taken: Collection[str], cursor: str | None) -> Page:
         """Newest first; numbers only grow, so the first old one ends the search."""
@@ -82,10 +90,6 @@ class VonageMirror(Mirror):
         """Custom events carry it; messages can't."""
         own_id = body.get(OWN_ID)
         return own_id if event_type.startswith("custom:") and isinstance(own_id, str) else None
-
-    def delete_event(self, conversation_id: str, event_id: str) -> None:
-        """Vonage deletes messages and custom events only."""
-        _delete(f"{_path(conversation_id)}/events/{quote(event_id, safe='')}")
 
     def delete_conversation(self, conversation_id: str) -> None:
         """With its members and events."""
@@ -112,7 +116,7 @@ def _is_copy(event: JSON, copy: Copy) -> bool:
 
 
 def _shown(display_name: str) -> JSON:
-    shown = vonage_limits.cut(display_name, vonage_limits.LONGEST_DISPLAY_NAME).strip()
+    shown = cut(display_name, vonage_limits.LONGEST_DISPLAY_NAME).strip()
     return {"display_name": shown} if shown else {}
 
 
@@ -160,10 +164,13 @@ def _number(event: JSON) -> int:
     return int(value) if value.isdecimal() else 0
 
 
-def _user_of(member: JSON) -> JSON:
+def _user_id_of(member: JSON) -> Any:
+    """Whose membership it is: v1 embeds the user; as a member is created, and in older lists, it is `user`, or `user_id` alone."""
     embedded = member.get("_embedded")
-    user = embedded.get("user") if isinstance(embedded, dict) else None
-    return user if isinstance(user, dict) else {}
+    for user in (embedded.get("user") if isinstance(embedded, dict) else None, member.get("user")):
+        if isinstance(user, dict) and user.get("id"):
+            return user["id"]
+    return member.get("user_id")
 
 
 def _delete(path: str) -> None:
@@ -171,6 +178,3 @@ def _delete(path: str) -> None:
         vonage_client.call("DELETE", path)
     except NotThereError:
         return
-    except BackendError as error:
-        if error.code != "event:error:not-found":
-            raise

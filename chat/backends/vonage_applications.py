@@ -13,14 +13,14 @@ from django.conf import settings
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError, ProxyError, ReadTimeoutError
 from vonage_http_client.auth import Auth
 
-from chat.backends import vonage_errors
+from chat.backends import vonage_errors, vonage_losses
 from chat.backends.vonage_http import Http, Reply
 from chat.outbox import BackendError
 
 JSON = dict[str, Any]
 TIMEOUT_SECONDS = 10
 PAGE_SIZE = 100
-WRONG_ACCOUNT = "Vonage does not take NEXMO_API_KEY with NEXMO_API_SECRET. Copy both anew from the dashboard, API settings."
+WRONG_ACCOUNT = "Vonage does not take NEXMO_API_KEY with NEXMO_API_SECRET. Copy both again from the dashboard, API settings."
 
 
 class AccountHttp(Http):
@@ -97,7 +97,7 @@ def _ask(method: str, path: str, params: JSON | None = None) -> JSON:
 
 def lost(error: OSError) -> BackendError:
     """Why no whole reply came, for a person who can do something about it. `error`: whatever requests raised."""
-    host, causes = settings.VONAGE_API_HOST, list(_causes(error))
+    host, causes = settings.VONAGE_API_HOST, list(vonage_losses.causes(error))
     for kind, (code, sentence) in REASONS.items():
         if any(isinstance(cause, kind) for cause in causes):
             return BackendError(sentence.format(host=host, seconds=TIMEOUT_SECONDS), code=code, unknown=code == "timeout")
@@ -105,10 +105,12 @@ def lost(error: OSError) -> BackendError:
     if distrust:
         sentence = f"The certificate of {host} is not trusted ({distrust.verify_message}). {TRUST}"
         return BackendError(sentence, code="tls")
-    if any(isinstance(cause, ssl.SSLError) and cause.reason == "WRONG_VERSION_NUMBER" for cause in causes):
+    if vonage_losses.is_no_tls(causes):
         return BackendError(f"No TLS is spoken at {host}. Check VONAGE_API_HOST.", code="tls")
-    if not isinstance(error, requests.RequestException) and "CA certificate bundle" in str(error):
-        return BackendError("REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE names a file that is not there. Correct or empty it.", code="tls")
+    if vonage_losses.is_bad_ca_file(causes):
+        is_there = isinstance(error, requests.RequestException)
+        fault = "holds no certificate" if is_there else "is not there"
+        return BackendError(f"REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE names a file that {fault}. Correct or empty it.", code="tls")
     return BackendError(f"The connection to {host} broke ({type(error).__name__}).", code="connection_lost", unknown=True)
 
 
@@ -122,15 +124,3 @@ REASONS: dict[type[BaseException], tuple[str, str]] = {
     NewConnectionError: ("unreachable", "Nobody listens at {host}, or a firewall is in the way. Check VONAGE_API_HOST."),
     ConnectTimeoutError: ("unreachable", "{host} can't be reached within {seconds} seconds. A firewall may be in the way."),
 }
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The error and whatever it wraps, as requests and urllib3 wrap: as argument, as `reason`, or as context."""
-    seen: list[BaseException] = []
-    waiting: list[object] = [error]
-    while waiting:
-        cause = waiting.pop(0)
-        if isinstance(cause, BaseException) and cause not in seen:
-            seen.append(cause)
-            yield cause
-            waiting += [*cause.args, getattr(cause, "reason", None), cause.__cause__, cause.__context__]

@@ -1,16 +1,17 @@
-"""One request to Vonage: from the calling thread's own connection, with our token, and every way to fail named.
+"""One request to Vonage: on a connection that no other thread uses meanwhile, with our token, and every way to fail named.
 
 A request is never repeated here but for one case: a token that is not taken means that nothing was done, so a new one is tried once.
 """
 
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import requests
 from django.conf import settings
-from urllib3.exceptions import NewConnectionError, ReadTimeoutError
 
-from chat.backends import vonage_errors
+from chat.backends import vonage_errors, vonage_losses
 from chat.backends.circuit import Circuit
 from chat.backends.vonage_tokens import KeyFileError, server_token
 from chat.outbox import BackendError
@@ -23,9 +24,51 @@ if TYPE_CHECKING:
 TIMEOUT_SECONDS = 10
 
 circuit = Circuit("Vonage")
+# Products of their own: texts and calls go on where conversations fail, and the other way round.
+phones_circuit = Circuit("Vonage's texts and calls")
+PHONES = ("/v1/messages", "/v1/calls")
 # Another host, which may be down by itself.
 rest_circuit = Circuit("Vonage's SMS API")
-_of_thread = threading.local()
+
+
+class Clients:
+    """Clients that no thread uses at the moment. The package keeps the headers of the request in hand on a client, so two threads would
+    mix them up; and the one that was used last is taken first, so that its connection is still open however many threads there are.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._made_for: tuple[str, ...] = ()
+        self._free: list[Http] = []
+
+    @contextmanager
+    def one(self, made_for: tuple[str, ...], make: "Callable[[], Http]") -> "Iterator[Http]":
+        """A client for one request; `made_for`: the settings that it is made of, which make those of other settings useless."""
+        if made_for != self._made_for:
+            self.close()
+        with self._lock:
+            self._made_for = made_for
+            client = self._free.pop() if self._free else None
+        client = client or make()
+        try:
+            yield client
+        finally:
+            with self._lock:
+                is_of_use = made_for == self._made_for
+                if is_of_use:
+                    self._free.append(client)
+            if not is_of_use:
+                client.close()
+
+    def close(self) -> None:
+        """Close the connections of those that nobody uses."""
+        with self._lock:
+            free, self._free = self._free, []
+        for client in free:
+            client.close()
+
+
+_clients, _rest_clients = Clients(), Clients()
 
 
 def call(method: str, path: str, params: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -33,13 +76,14 @@ def call(method: str, path: str, params: dict[str, Any] | None = None) -> dict[s
 
     Raises BackendError in all other cases; `unknown` where the work may have been done.
     """
-    circuit.check()
+    door = phones_circuit if path.startswith(PHONES) else circuit
+    door.check()
     token = _token()
-    reply = _send(method, path, params)
+    reply = _send(door, method, path, params)
     if vonage_errors.is_bad_token(reply.status, reply.document):
         server_token.forget(token)
-        reply = _send(method, path, params)
-    _tell(circuit, reply)
+        reply = _send(door, method, path, params)
+    _tell(door, reply)
     if not 200 <= reply.status < 300:
         raise vonage_errors.error_of(reply.status, reply.headers, reply.document)
     if reply.status == 204:
@@ -55,11 +99,13 @@ def post_form(path: str, form: dict[str, Any]) -> dict[str, Any]:
     Raises BackendError in all other cases; `unknown` where the work may have been done.
     """
     rest_circuit.check()
+    account = (settings.VONAGE_REST_HOST, settings.VONAGE_API_KEY, settings.VONAGE_API_SECRET)
     try:
-        reply = _rest().send_form(path, form)
-    except requests.RequestException as error:
+        with _rest_clients.one(account, partial(_rest, account)) as client:
+            reply = client.send_form(path, form)
+    except OSError as error:  # all of requests' errors are, and a CA file that is not there raises a plain one
         rest_circuit.failed()
-        raise _lost(error, settings.VONAGE_REST_HOST) from None
+        raise vonage_losses.lost(error, settings.VONAGE_REST_HOST, seconds=TIMEOUT_SECONDS) from None
     _tell(rest_circuit, reply)
     if not 200 <= reply.status < 300:
         raise vonage_errors.error_of(reply.status, reply.headers, reply.document)
@@ -69,45 +115,34 @@ def post_form(path: str, form: dict[str, Any]) -> dict[str, Any]:
 
 
 def close() -> None:
-    """Close this thread's connections."""
-    for name in ("http", "rest"):
-        http: Http | None = _of_thread.__dict__.pop(name, None)
-        if http:
-            http.close()
+    """Close the connections that nobody uses."""
+    _clients.close()
+    _rest_clients.close()
 
 
-def _send(method: str, path: str, params: dict[str, Any] | None) -> "Reply":
+def _send(door: Circuit, method: str, path: str, params: dict[str, Any] | None) -> "Reply":
+    host: str = settings.VONAGE_API_HOST
     try:
-        return _http().send(method, path, params)
-    except requests.RequestException as error:
-        circuit.failed()
-        raise _lost(error, settings.VONAGE_API_HOST) from None
+        with _clients.one((host,), partial(_api, host)) as client:
+            return client.send(method, path, params)
+    except OSError as error:
+        door.failed()
+        raise vonage_losses.lost(error, host, seconds=TIMEOUT_SECONDS) from None
 
 
-def _http() -> "Http":
-    """This thread's client: the package keeps the headers of the request in hand on it, so two threads would mix them up."""
+def _api(host: str) -> "Http":
     # The package takes half a second to import, which a start without Vonage need not pay.
     from chat.backends.vonage_http import Http  # noqa: PLC0415
 
-    http: Http | None = getattr(_of_thread, "http", None)
-    if http is None or http.api_host != settings.VONAGE_API_HOST:
-        close()
-        http = _of_thread.http = Http(settings.VONAGE_API_HOST, token=_token, timeout_seconds=TIMEOUT_SECONDS)
-    return http
+    return Http(host, token=_token, timeout_seconds=TIMEOUT_SECONDS)
 
 
-def _rest() -> "Http":
-    """This thread's client for forms, which go to another host and by another door."""
+def _rest(account: tuple[str, str, str]) -> "Http":
+    """For forms, which go to another host and by another door."""
     from chat.backends.vonage_http import Http  # noqa: PLC0415
 
-    made_for = (settings.VONAGE_REST_HOST, settings.VONAGE_API_KEY, settings.VONAGE_API_SECRET)
-    http: Http | None = getattr(_of_thread, "rest", None)
-    if http is None or made_for != _of_thread.rest_made_for:
-        if http:
-            http.close()
-        http = _of_thread.rest = Http(made_for[0], token=str, account=made_for[1:], timeout_seconds=TIMEOUT_SECONDS)
-        _of_thread.rest_made_for = made_for
-    return http
+    host, key, secret = account
+    return Http(host, token=str, account=(key, secret), timeout_seconds=TIMEOUT_SECONDS)
 
 
 def _token() -> str:
@@ -129,18 +164,3 @@ def _tell(door: Circuit, reply: "Reply") -> None:
         door.failed()
     else:
         door.succeeded()
-
-
-def _lost(error: requests.RequestException, host: str) -> BackendError:
-    """No whole reply came. Unless there was no connection at all, nobody knows whether the work was done."""
-    kind = type(error).__name__
-    if isinstance(error, requests.exceptions.SSLError):
-        return BackendError(said("Vonage: the certificate of %(host)s is not trusted, or TLS failed.", host=host), code="tls", unknown=True)
-    # Even with no retries allowed, requests wraps what a GET met into "too many retries".
-    cause = error.args[0] if error.args else None
-    reason = getattr(cause, "reason", cause)
-    if isinstance(error, requests.ConnectTimeout) or isinstance(reason, NewConnectionError):
-        return BackendError(said("Vonage: %(host)s can't be reached.", host=host), code="unreachable")
-    if isinstance(error, requests.Timeout) or isinstance(reason, ReadTimeoutError):
-        return BackendError(said("Vonage: no reply within %(seconds)s s.", seconds=TIMEOUT_SECONDS), code="timeout", unknown=True)
-    return BackendError(said("Vonage: the connection broke (%(kind)s).", kind=kind), code="connection_lost", unknown=True)

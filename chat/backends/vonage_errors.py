@@ -38,9 +38,16 @@ REFUSED = {
     "http:error:method-not-allowed",
 }
 # 405 and 501: a door that was walled up rather than locked.
-REFUSED_STATUSES = {403, 404, 405, 410, 501}
+REFUSED_STATUSES = {403, 404, 405, 410, 451, 501}
+# What is wrong with one request, and not with all of its kind.
+ABOUT_ONE = {"http:error:validation-fail", "http:error:unsupported-media-type", "event:error:not-found"}
+ABOUT_ONE_STATUSES = {413, 414, 415, 431}
 # Neither says that the request is wrong: asked again it may go well.
 PASSING_STATUSES = {402, 408, 409, 423, 425}
+
+
+class OddRefusalError(BackendError):
+    """Refused with a word that we don't know and that names no field. Of an event it is a refusal of its kind: see `add_event`."""
 
 
 def code_of(document: Any) -> str:
@@ -77,7 +84,10 @@ def error_of(status: int, headers: Mapping[str, str], document: Any) -> BackendE
         return RefusedForGoodError(message, code=code, permanent=True)
     if status >= 500:
         return BackendError(message, code=code, unknown=True, retry_after=retry_after(headers))
-    return BackendError(message, code=code, permanent=_stays_wrong(status, code, document))
+    if not _stays_wrong(status, code, document):
+        return BackendError(message, code=code)
+    kind = OddRefusalError if _is_odd(status, document) else BackendError
+    return kind(message, code=code, permanent=True)
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
@@ -93,6 +103,14 @@ def _stays_wrong(status: int, code: str, document: Any) -> bool:
     """Whether it is this one request that is wrong. A redirect is never followed, and a body that was cut tells nothing for sure."""
     is_ours = 400 <= status < 500 and status not in PASSING_STATUSES and isinstance(document, dict)
     return is_ours and code != "paginator-builder:error:invalid-cursor"
+
+
+def _is_odd(status: int, document: Any) -> bool:
+    """Whether nothing says that it is this one request that is wrong. Vonage does not say how it refuses what it has ended."""
+    if document.get("invalid_parameters") or status in ABOUT_ONE_STATUSES:
+        return False
+    code = code_of(document)
+    return code not in ABOUT_ONE if code else status == 422
 
 
 def _seconds(value: str) -> float | None:

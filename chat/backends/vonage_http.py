@@ -5,11 +5,15 @@ Read in vonage_http_client 1.5.2, each with a test in tests/chat/test_vonage_cli
 - it waits for ever unless told otherwise, and takes whole seconds only;
 - it mints a token for each request: ours is handed in;
 - it logs whole bodies and headers on the logger "vonage": nothing below ERROR passes, and its parsing of replies is ours;
-- it keeps one mutable dict of headers: one client per thread and kind of request (`chat/backends/vonage_client.py`);
-- requests would follow a redirect with our token, and prefer a password of ~/.netrc to it: neither happens here.
+- it keeps one mutable dict of headers: one thread at a time has a client, and each kind of request its own
+  (`chat/backends/vonage_client.py`);
+- requests would follow a redirect with our token, and prefer a password of ~/.netrc to it: neither happens here;
+- it would send over a connection that was quiet for hours and that a firewall on the way has forgotten, and then nobody knows whether a
+  text has left: such a connection is closed before.
 """
 
 import logging
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -19,6 +23,9 @@ from typing import Any
 from requests import PreparedRequest, Response
 from vonage_http_client.auth import Auth
 from vonage_http_client.http_client import HttpClient, HttpClientOptions
+
+# Less than anybody on the way is known to keep a quiet connection: load balancers a minute, firewalls some minutes.
+IDLE_SECONDS = 30.0
 
 logging.getLogger("vonage").addFilter(lambda record: record.levelno >= logging.ERROR)
 
@@ -53,7 +60,8 @@ class Http(HttpClient):
         options = HttpClientOptions(api_host=host, rest_host=host, **limits)
         super().__init__(_HandedIn(token, account), options, sdk_version=version("vonage"))
         self._session.auth = _unchanged
-        self._session.request = partial(self._session.request, allow_redirects=False)
+        self._session.request = partial(self._over_a_fresh_connection, self._session.request)
+        self._used_at = time.monotonic()
 
     def send(self, method: str, path: str, params: dict[str, Any] | None) -> Reply:
         """Send one request: `params` are a GET's query and otherwise the JSON body."""
@@ -64,6 +72,14 @@ class Http(HttpClient):
         """Post one form as the account. Never on a client that sends JSON: its Content-Type would stay in the headers."""
         reply: Reply = self.make_request("POST", self.rest_host, path, form, "basic", "form")
         return reply
+
+    def _over_a_fresh_connection(self, request: Callable[..., Response], **options: Any) -> Response:
+        if time.monotonic() - self._used_at > IDLE_SECONDS:
+            self._session.close()
+        try:
+            return request(allow_redirects=False, **options)
+        finally:
+            self._used_at = time.monotonic()
 
     def close(self) -> None:
         """Close the connection."""

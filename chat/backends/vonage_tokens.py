@@ -5,6 +5,7 @@ Source of the claims: https://developer.vonage.com/en/getting-started/concepts/a
 """
 
 import re
+import stat
 import threading
 import time
 import uuid
@@ -53,6 +54,15 @@ def load_key(setting: str) -> "RSAPrivateKey":
     if not isinstance(key, RSAPrivateKey):
         raise KeyFileError("The private key is no RSA key.")
     return key
+
+
+def open_mode(setting: str) -> int:
+    """The permissions of a private key's file that people beyond its owner and group can read or change; 0 where they can't."""
+    try:
+        mode = 0 if "-----BEGIN" in setting else stat.S_IMODE(Path(setting).expanduser().stat().st_mode)
+    except OSError:
+        return 0
+    return mode if mode & (stat.S_IROTH | stat.S_IWOTH) else 0
 
 
 def mint(claims: dict[str, Any], *, seconds: int) -> tuple[str, int]:

@@ -1,30 +1,30 @@
 """Customers' links for staff: who has which, what became of it, and the acts that end or replace it. The key itself is never shown here."""
 
-from typing import Any
-
 from django.contrib import admin, messages
 from django.db import transaction
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from accounts import audit
-from accounts.models import AuditEntry, User
+from accounts import audit, callers
+from accounts.admin_read_only import ReadOnly
+from accounts.models import AuditEntry
 from chat import links
-from chat.admin_mirror import OutboxAdmin, WorkersOwn
+from chat.admin_conversation import ConversationColumn
+from chat.admin_outbox import OutboxAdmin
 from chat.entry import mails
 from chat.entry.models import AccessLink, AddressNotice, Device, LinkRequest, LinkUse, MailedAnswer, MailedCode, MailedLink
 
 
-class DeviceInline(WorkersOwn, admin.TabularInline[Device, AccessLink]):
+class DeviceInline(ReadOnly, admin.TabularInline[Device, AccessLink]):
     """The browsers whose last link this is."""
 
     model = Device
     fields = readonly_fields = ("created_at", "opened_at", "confirmed_at")
 
 
-class LinkUseInline(WorkersOwn, admin.TabularInline[LinkUse, AccessLink]):
+class LinkUseInline(ReadOnly, admin.TabularInline[LinkUse, AccessLink]):
     """What people did with it."""
 
     model = LinkUse
@@ -32,10 +32,10 @@ class LinkUseInline(WorkersOwn, admin.TabularInline[LinkUse, AccessLink]):
 
 
 @admin.register(AccessLink)
-class AccessLinkAdmin(WorkersOwn, admin.ModelAdmin[AccessLink]):
+class AccessLinkAdmin(ReadOnly, admin.ModelAdmin[AccessLink]):
     """The newest first."""
 
-    list_display = ("pk", "customer", "subject", "standing", "created_at", "issued_by")
+    list_display = ("id", "customer", "subject", "standing", "created_at", "issued_by")
     list_filter = (("opened_at", admin.EmptyFieldListFilter), ("revoked_at", admin.EmptyFieldListFilter), "created_at")
     list_select_related = ("conversation__customer", "issued_by")
     list_per_page = 50
@@ -73,10 +73,6 @@ class AccessLinkAdmin(WorkersOwn, admin.ModelAdmin[AccessLink]):
             return gettext("opened")
         return gettext("fetched, not opened") if link.fetched_at else gettext("not opened yet")
 
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """Named for what it shows."""
-        return super().changelist_view(request, {"title": gettext("Customers' links")} | (extra_context or {}))
-
     @admin.action(description=_("Revoke: shut out everybody who came by it"), permissions=["end"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[AccessLink]) -> None:
         """End the chosen links, and what came by them."""
@@ -86,7 +82,7 @@ class AccessLinkAdmin(WorkersOwn, admin.ModelAdmin[AccessLink]):
     @admin.action(description=_("Replace: revoke it and mail the customer a new one"), permissions=["end"])
     def rotate(self, request: HttpRequest, queryset: QuerySet[AccessLink]) -> None:
         """End the chosen links; each customer gets one new link for each order."""
-        issuer = request.user if isinstance(request.user, User) else None
+        issuer = callers.user_of(request)
         orders = {}
         with transaction.atomic():
             for link in queryset.select_related("conversation"):
@@ -110,7 +106,7 @@ class AccessLinkAdmin(WorkersOwn, admin.ModelAdmin[AccessLink]):
 class MailedLinkAdmin(OutboxAdmin):
     """Links that went out by a mail of their own."""
 
-    list_display = ("pk", "link", "state_words", "attempts", "error_in_words", "created_at")
+    list_display = ("id", "link", "state_words", "attempts", "error_in_words", "created_at")
     list_select_related = ("link",)
     search_fields = ("link__subject__exact", "error_code")
     search_help_text = _("Order number, or the code of an error")
@@ -121,46 +117,40 @@ class AddressNoticeAdmin(OutboxAdmin):
     """Mails to addresses that are nobody's any more. The address is not shown, and not kept once it was told."""
 
     exclude = ("address",)
-    list_display = ("pk", "person", "state_words", "attempts", "error_in_words", "created_at")
+    list_display = ("id", "person", "state_words", "attempts", "error_in_words", "created_at")
     list_select_related = ("person",)
     search_fields = ("person__public_id__exact", "error_code")
     search_help_text = _("Id of a person, or the code of an error")
 
 
 @admin.register(MailedAnswer)
-class MailedAnswerAdmin(OutboxAdmin):
+class MailedAnswerAdmin(ConversationColumn, OutboxAdmin):
     """Answers that went out by mail, as the customer had not seen them. What they say is in the conversation."""
 
-    list_display = ("pk", "conversation", "sequence", "state_words", "attempts", "error_in_words", "created_at")
-    list_select_related = ("conversation",)
+    list_display = ("id", "talk_with", "sequence", "state_words", "attempts", "error_in_words", "created_at")
+    list_select_related = ("conversation__customer",)
     search_fields = ("conversation__public_id__exact", "error_code")
     search_help_text = _("Conversation id, or the code of an error")
 
 
-class Untouched(OutboxAdmin):
-    """Rows that nobody tries again: whoever waits asks anew."""
-
-    def has_retry_permission(self, request: object) -> bool:
-        """Nobody."""
-        return False
-
-
 @admin.register(MailedCode)
-class MailedCodeAdmin(Untouched):
+class MailedCodeAdmin(OutboxAdmin):
     """Codes for new devices. The digits are stored nowhere."""
 
+    not_retried_because = _("A code is not mailed again: a customer who waits for one asks for the next.")
     exclude = ("nonce",)
-    list_display = ("pk", "device", "tries", "expires_at", "used_at", "state_words", "error_in_words")
+    list_display = ("id", "device", "tries", "expires_at", "used_at", "state_words", "error_in_words")
     search_fields = ("error_code",)
     search_help_text = _("The code of an error")
 
 
 @admin.register(LinkRequest)
-class LinkRequestAdmin(Untouched):
+class LinkRequestAdmin(OutboxAdmin):
     """Who asked for a link is not shown, and not kept once the worker has looked."""
 
+    not_retried_because = _("A request is not tried again: a customer who waits for a link asks once more.")
     fields = ("state", "attempts", "created_at", "finished_at")
-    list_display = ("pk", "state_words", "attempts", "error_in_words", "created_at")
+    list_display = ("id", "state_words", "attempts", "error_in_words", "created_at")
     search_fields = ("error_code",)
     search_help_text = _("The code of an error")
 

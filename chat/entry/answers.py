@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 
 from accounts import languages
 from accounts.models import User
-from chat import chores, folds, links, mails, outbox
+from chat import chores, folds, links, mails, outbox, subjects
 from chat.entry.mails import hand_over, is_in_doubt
 from chat.entry.models import AccessLink, MailedAnswer
 from chat.folds import Fold
@@ -85,7 +85,7 @@ def send(row: MailedAnswer) -> Work:
     if not answers:
         row.cancel("Another mail has told of the answer.")
         return
-    link = links.in_mails({row.idempotency_key: (conversation, _subject(conversation))})[row.idempotency_key]
+    link = links.in_mails({row.idempotency_key: (conversation, subjects.number_of(conversation))})[row.idempotency_key]
     mail = written(answers, link, row)
     if is_in_doubt(row):
         if (yield from _has_left(row, mail)):
@@ -112,7 +112,7 @@ def written(answers: Sequence[Event], link: AccessLink, row: MailedAnswer) -> Ma
         mail = Mail(
             subject=title,
             body=render_to_string("chat/entry/answer.txt", context),
-            to=[mails.recipient(customer)],
+            to=[mails.recipient(customer, then=said("press “Retry now”"))],
             params=params,
             tags=["entry-answer"],
             idempotency_key=row.idempotency_key,
@@ -155,14 +155,6 @@ def _told_by_others(row: MailedAnswer) -> int:
     done = MailedAnswer.objects.filter(conversation=row.conversation_id, state=State.DONE)
     told: int | None = done.aggregate(told=Max("sequence"))["told"]
     return told or 0
-
-
-def _subject(conversation: Conversation) -> int:
-    """The order that somebody wrote about last, where it was told, else the newest; 0 where there is none."""
-    numbers = [order["id"] for order in folds.orders(conversation)]
-    pinned = conversation.events.filter(type="message", body__about__isnull=False).order_by("-sequence").first()
-    about = pinned.body["about"] if pinned else None
-    return int(about) if isinstance(about, int) and about in numbers else next(iter(numbers), 0)
 
 
 chores.every(LOOK_SECONDS, look)

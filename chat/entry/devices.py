@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from chat import links
+from chat import links, mails
 from chat.entry.models import AccessLink, Device, LinkUse
 from chat.models import Conversation
 
@@ -76,15 +76,20 @@ def unconfirmed() -> QuerySet[Device]:
 
 
 def standing(conversation: Conversation) -> dict[str, Any]:
-    """How the customer's way in fares, for agents: {"new_device": bool, "opened_at": datetime | None, "mailed_at": datetime | None}.
+    """How the customer's way in fares, for agents: {"new_device": bool, "opened_at": datetime | None, "mailed": MailedLink | None,
+    "can_be_mailed": bool, "is_told_by_mail": bool}.
 
-    `mailed_at`: a link that went out by itself last, and nobody opened yet.
+    `mailed`: the mail of the newest link, where it is one that went out by itself and nobody opened yet. `can_be_mailed`: whether such a
+    mail has anywhere to go; `is_told_by_mail`: whether an answer that the customer does not see can follow them, which goes to nobody else.
     """
+    customer = conversation.customer
     newest = conversation.links.filter(revoked_at=None).select_related("mailed").order_by("-pk").first()
     mailed = getattr(newest, "mailed", None) if newest and not newest.opened_at else None
     opened = conversation.links.exclude(opened_at=None).order_by("-opened_at").first()
     return {
         "new_device": unconfirmed().filter(conversation=conversation).exists(),
         "opened_at": opened.opened_at if opened else None,
-        "mailed_at": mailed.created_at if mailed else None,
+        "mailed": mailed,
+        "can_be_mailed": bool(mails.address(customer)),
+        "is_told_by_mail": bool(customer.email),
     }

@@ -11,20 +11,29 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import F, QuerySet
 from django.template.loader import render_to_string
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
+from accounts.lookups import same_letters
 from accounts.models import User
 from chat import folds, links, mails, outbox
 from chat.entry import codes
-from chat.entry.models import AccessLink, EntryMail, LinkRequest, MailedCode, MailedLink
+from chat.entry.models import AccessLink, AddressNotice, EntryMail, LinkRequest, MailedAnswer, MailedCode, MailedLink
 from chat.mails import Mail
 from chat.models import Conversation
-from chat.outbox import BackendError, Call, Work
+from chat.outbox import BackendError, Call, State, Work
 from chat.sentences import said
 
 MOST_LINKS_AN_HOUR = 3
+# What staff does about a mail that had nowhere to go.
+ONCE_MENDED = {
+    "link": said("press “Retry now”"),
+    "code": said("let them ask for another code"),
+    # A former address can't be mended.
+    "changed_address": said("write to them yourself"),
+}
 
 
 def mail_link(conversation: Conversation, subject: int, *, issued_by: User | None = None) -> AccessLink:
@@ -40,7 +49,7 @@ def mail_link(conversation: Conversation, subject: int, *, issued_by: User | Non
 def answer(request: LinkRequest) -> Work:
     """Mail a fresh link to every customer who has this address. Nobody who asked is told whether there is one."""
     if request.address:
-        owners = Conversation.objects.filter(customer__is_active=True, customer__email__iexact=request.address)
+        owners = Conversation.objects.filter(same_letters("customer__email", request.address), customer__is_active=True)
         with transaction.atomic():
             for conversation in owners.select_related("customer"):
                 if not _has_enough(conversation):
@@ -77,16 +86,39 @@ def _send(row: EntryMail, customer: User, *, kind: str, facts: dict[str, Any]) -
     yield from hand_over(row, mail)
 
 
+def doubt_unsent() -> int:
+    """Take every such mail that is not known as sent for one that may have left, as after a backup was put back; how many."""
+    found = 0
+    for model in (MailedLink, MailedCode, MailedAnswer, AddressNotice):
+        unsent = model.objects.filter(state=State.WAITING)
+        unsent.filter(tried_at=None).update(tried_at=F("created_at"))
+        found += unsent.count()
+    return found
+
+
+def may_be_under_way(customer: User) -> bool:
+    """Whether such a mail to this customer may be leaving, or have left unheard. Locks them: none begins to until the transaction ends."""
+    theirs: list[QuerySet[Any]] = [
+        MailedLink.objects.filter(link__conversation__customer=customer),
+        MailedCode.objects.filter(device__conversation__customer=customer),
+        MailedAnswer.objects.filter(conversation__customer=customer),
+        AddressNotice.objects.filter(person=customer),
+    ]
+    unsent = {"state__in": [State.WAITING, State.FAILED]}
+    held = [row for rows in theirs for row in rows.filter(**unsent).select_for_update(of=("self",), no_key=True)]
+    return any(row.tried_at for row in held)
+
+
 def is_in_doubt(row: EntryMail) -> bool:
     """Whether the mail may have left so long ago that its key no longer keeps it from leaving twice."""
-    return row.tried_at is not None and timezone.now() - row.tried_at > mails.KEY_PROTECTS and not mails.is_local()
+    return row.tried_at is not None and outbox.clock() - row.tried_at > mails.KEY_PROTECTS and not mails.is_local()
 
 
 def hand_over(row: EntryMail, mail: Mail) -> Work:
     """Send it under the row's key, and keep since when it may have left."""
     earlier = row.tried_at
     if not earlier:
-        row.stamp(tried_at=timezone.now())
+        row.stamp(tried_at=outbox.clock())
     try:
         yield Call(partial(mail.send, fail_silently=False), local=mails.is_local(), provider="sendinblue")
     except BackendError as refused:
@@ -110,7 +142,7 @@ def built(kind: str, customer: User, facts: dict[str, Any], *, idempotency_key: 
         mail = Mail(
             subject=context["title"],
             body=render_to_string(f"chat/entry/{kind}.txt", context),
-            to=[mails.recipient(customer)],
+            to=[mails.recipient(customer, then=ONCE_MENDED[kind])],
             params=params,
             tags=[f"entry-{kind}"],
             idempotency_key=idempotency_key,

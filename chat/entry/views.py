@@ -20,8 +20,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST
 
-from accounts import audit, languages
-from accounts.models import AuditEntry, User
+from accounts import audit, callers, languages
+from accounts.models import AuditEntry
 from chat import access, folds, links
 from chat.access import NoAccessError, Party, UnconfirmedError
 from chat.conversations import RefusedError
@@ -49,7 +49,7 @@ def private(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponse
 
 def caller(request: HttpRequest, username: str, conversation_id: str) -> Party:
     """Who asks for this conversation's page; raises NoAccessError and UnconfirmedError."""
-    user = request.user if isinstance(request.user, User) else None
+    user = callers.user_of(request)
     return access.party(conversation_id=conversation_id, username=username, user=user, session=request.session)
 
 
@@ -118,9 +118,9 @@ def new_device(request: HttpRequest, device: Device, order_id: int, *, refused: 
 
 
 @private
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def code(request: HttpRequest, username: str, conversation_id: str, order_id: int) -> HttpResponse:
-    """`ask` mails a code, `code` is one that was typed."""
+    """`ask` mails a code, `code` is one that was typed. A refusal stays in the address bar: whoever opens that again is led back."""
     try:
         me = caller(request, username, conversation_id)
         return HttpResponseSeeOther(links.path_for(me.conversation, order_id, username=username))
@@ -128,6 +128,8 @@ def code(request: HttpRequest, username: str, conversation_id: str, order_id: in
         device = error.device
     except NoAccessError:
         return turned_away(request)
+    if request.method != "POST":
+        return HttpResponseRedirect(links.path_for(device.conversation, order_id))
     try:
         if "ask" in request.POST:
             codes.ask(device)
@@ -147,7 +149,7 @@ def new_link(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
         return render(request, "chat/entry/new_link.html")
     try:
-        requests.ask(request.POST.get("email", ""), caller=request.META.get("REMOTE_ADDR", ""))
+        requests.ask(request.POST.get("email", ""), caller=callers.address(request))
     except RefusedError as refused:
         return render(request, "chat/entry/new_link.html", {"refused": str(refused), "email": request.POST.get("email", "")}, status=422)
     return render(request, "chat/entry/new_link.html", {"is_asked": True})

@@ -108,8 +108,8 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
-                "verbose_name": "copy at Vonage",
-                "verbose_name_plural": "copies at Vonage",
+                "verbose_name": "mirrored event",
+                "verbose_name_plural": "Vonage mirror",
                 "ordering": ["-pk"],
                 "abstract": False,
                 "indexes": [

@@ -235,8 +235,8 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
-                "verbose_name": "news of a call",
-                "verbose_name_plural": "news of calls",
+                "verbose_name": "call report",
+                "verbose_name_plural": "call reports",
                 "ordering": ["-pk"],
                 "abstract": False,
             },

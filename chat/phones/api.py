@@ -9,6 +9,7 @@ from rest_framework.exceptions import APIException, PermissionDenied, Validation
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.api.schema import example
 from chat import conversations, shapes
 from chat.api.serializers import EventShape
 from chat.api.views import SPEAKER, PartyView
@@ -37,7 +38,13 @@ class NotNow(APIException):
 class Present(PartyView):
     """The customer is at the page, as a person."""
 
-    @extend_schema(request=None, responses={204: None}, parameters=[SPEAKER])
+    @extend_schema(
+        operation_id="conversations_present",
+        summary="Say that the customer is at the page",
+        request=None,
+        responses={204: None},
+        parameters=[SPEAKER],
+    )
     def post(self, request: Request, conversation_id: str) -> Response:
         """Tell the agents on duty, once in each waiting episode. From anybody but the customer it means nothing."""
         conversations.arrive(self.party(request, conversation_id).member())
@@ -47,7 +54,14 @@ class Present(PartyView):
 class Calls(PartyView):
     """Calls that the customer asks for."""
 
-    @extend_schema(request=NewCall, responses={200: EventShape, 201: EventShape}, parameters=[SPEAKER])
+    @extend_schema(
+        operation_id="conversations_calls_create",
+        summary="Ask for a call",
+        request=NewCall,
+        responses={200: EventShape, 201: EventShape},
+        parameters=[SPEAKER],
+        examples=[example({"phone": "+49 30 901820", "about": 1001})],
+    )
     def post(self, request: Request, conversation_id: str) -> Response:
         """Ask for a call: 201 and the event that tells of it; 200 and that event while such a call is under way."""
         me = self.party(request, conversation_id).member()

@@ -20,7 +20,7 @@ from chat import backends, conversations, outbox
 from chat.backends.phones import CallPlan, Placed
 from chat.conversations import RefusedError
 from chat.models import JSON, Conversation, Event, Member
-from chat.outbox import BackendError, Call, Work
+from chat.outbox import BackendError, Call, TooEarlyError, Work
 from chat.phones import numbers, story, waiting
 from chat.phones.models import PhoneCall, Progress, Side
 from chat.phones.story import Stage
@@ -32,6 +32,7 @@ PER = timedelta(hours=1)
 # A call that comes later than this after it was asked for is a nuisance.
 GOOD_FOR = timedelta(minutes=3)
 HEARD_WITHIN = timedelta(seconds=30)
+LOOK_SECONDS = 5.0
 # Both phones ring for half a minute at most, and nobody talks longer than Vonage lets them (chat/backends/phones_vonage.py).
 LONGEST_RINGING = timedelta(minutes=2)
 LONGEST_TALK = timedelta(hours=2, minutes=5)
@@ -117,7 +118,7 @@ def _check_chances(conversation: Conversation, digits: str) -> None:
         raise RefusedError(_("Nobody can call you right now. Write to us, and we answer here."), code="nobody_on_duty", field="phone")
     recent = PhoneCall.objects.filter(Q(conversation=conversation) | Q(number=digits), created_at__gt=outbox.clock() - PER)
     if recent.count() >= MOST_CALLS:
-        sentence = _("That were many calls within an hour. Write to us, and we answer here.")
+        sentence = _("You have asked for several calls this hour. Write to us, and we answer here.")
         raise RefusedError(sentence, code="too_many_calls", field="phone", retry=True)
 
 
@@ -126,6 +127,10 @@ def _place(call: PhoneCall) -> Work:
     agent = _next_agent(call)
     if agent is None:
         return
+    if _is_too_late(call, 0):
+        # What kept it waiting, where that is known, tells an operator more.
+        reason = call.last_error or said("No worker placed the call within three minutes; later than that, nobody is rung.")
+        _fail(call, reason, code=call.error_code or "too_late")
     sender = backends.phones()
     call.stamp(placing_at=timezone.now(), agent=agent)
     try:
@@ -161,9 +166,11 @@ def _next_agent(call: PhoneCall) -> User | None:
 
 def _wait_to_hear(call: PhoneCall, placing_at: datetime) -> None:
     """An attempt's outcome is open: whether the call was placed, only a webhook can tell."""
-    if timezone.now() - placing_at < HEARD_WITHIN:
+    left = (placing_at + HEARD_WITHIN - timezone.now()).total_seconds()
+    if left > 0:
         message = said("It is unknown whether the call was placed; a webhook will tell.")
-        raise BackendError(message, code="waits_for_news", unknown=True, retry_after=5)
+        # Its turn, and no fault: a pause that grew with the attempts would end after the half minute.
+        raise TooEarlyError(message, code="waits_for_news", unknown=True, retry_after=min(left, LOOK_SECONDS))
     _fail(call, said("It is unknown whether the call was placed, and no webhook told of it."), code="outcome_unknown", unknown=True)
 
 

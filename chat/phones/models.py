@@ -24,7 +24,7 @@ class Notice(OutboxRow):
     `tried_at` set: an attempt's outcome is open. `delivery`: what Vonage said became of the text, in its words.
     """
 
-    providers = ("Vonage", "Vonage's SMS API")
+    providers = ("Vonage's texts and calls", "Vonage's SMS API")
 
     conversation = models.ForeignKey("chat.Conversation", on_delete=models.CASCADE, related_name="notices", verbose_name=_("conversation"))
     agent = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="notices", verbose_name=_("agent"))
@@ -78,7 +78,7 @@ class PhoneCall(OutboxRow):
     `progress` and `side` are the last event that the conversation shows; `talked_seconds` is null until both have talked.
     """
 
-    providers = ("Vonage",)
+    providers = ("Vonage's texts and calls",)
 
     public_id = models.CharField(_("id"), max_length=41, unique=True, default=new_call_id, editable=False)
     conversation = models.ForeignKey("chat.Conversation", on_delete=models.CASCADE, related_name="calls", verbose_name=_("conversation"))
@@ -128,8 +128,8 @@ class CallReport(OutboxRow):
     seconds = models.PositiveIntegerField(_("seconds"), null=True)
 
     class Meta(OutboxRow.Meta):
-        verbose_name = _("news of a call")
-        verbose_name_plural = _("news of calls")
+        verbose_name = _("call report")
+        verbose_name_plural = _("call reports")
         ordering = ["-pk"]
         constraints = [models.UniqueConstraint(fields=["leg_id", "status"], name="one_report_per_leg_and_status")]
 

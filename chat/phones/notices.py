@@ -13,15 +13,19 @@ from functools import partial
 from typing import NoReturn
 
 from django.conf import settings
+from django.db.models import F
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
-from chat import backends, folds, links, outbox
+from chat import backends, links, outbox, subjects
 from chat.models import Event
 from chat.outbox import BackendError, Call, State, Work
 from chat.phones import numbers, waiting
 from chat.phones.models import Notice
 from chat.sentences import said
+
+# What either of Vonage's APIs says of a text before its end. Webhooks come in any order: none of these replaces an end.
+ON_ITS_WAY = ("submitted", "accepted", "buffered")
 
 
 @outbox.works_on(Notice)
@@ -53,7 +57,7 @@ def run(notice: Notice) -> Work:
 def text(notice: Notice) -> str:
     """What the agent reads, in their language: the order's number, where there is one, and the way to the chat."""
     conversation, agent = notice.conversation, notice.agent
-    number = _about(notice)
+    number = subjects.number_of(conversation)
     url = f"{settings.PUBLIC_URL}{links.path_for(conversation, number, username=agent.username)}"
     with translation.override(agent.language):
         if number:
@@ -68,10 +72,19 @@ def note_delivery(name: str, message_id: str, status: str) -> bool:
     found = Notice.objects.filter(provider_id=message_id).first() or named.filter(provider_id="").first()
     if found is None:
         return False
-    Notice.objects.filter(pk=found.pk).update(provider_id=message_id, delivery=status)
-    in_doubt = Notice.objects.filter(pk=found.pk, state=State.FAILED, is_unknown=True)
-    in_doubt.update(state=State.DONE, is_unknown=False, last_error="", error_code="")
+    ours = Notice.objects.filter(pk=found.pk)
+    ours.update(provider_id=message_id)
+    not_later = ours.filter(delivery__in=("", *ON_ITS_WAY)) if status in ON_ITS_WAY else ours
+    not_later.update(delivery=status)
+    ours.filter(state=State.FAILED, is_unknown=True).update(state=State.DONE, is_unknown=False, last_error="", error_code="")
     return True
+
+
+def doubt_unsent() -> int:
+    """Take every text that is not known as sent for one that may have left, as after a backup was put back; how many."""
+    unsent = Notice.objects.filter(state=State.WAITING, provider_id="")
+    unsent.filter(tried_at=None).update(tried_at=F("created_at"))
+    return unsent.count()
 
 
 def _why_not(notice: Notice, answer: Event | None) -> str:
@@ -100,13 +113,3 @@ def _give_up(notice: Notice) -> NoReturn:
         permanent=True,
         unknown=True,
     )
-
-
-def _about(notice: Notice) -> int:
-    """The order that the customer wrote about last in this episode, else the newest one; 0 where there is none."""
-    words = notice.conversation.events.filter(type="message", sequence__gt=notice.episode, body__about__isnull=False)
-    newest = words.order_by("-sequence").first()
-    if newest and isinstance(newest.body["about"], int):
-        return newest.body["about"]
-    orders = folds.orders(notice.conversation)
-    return int(orders[0]["id"]) if orders else 0

@@ -76,7 +76,7 @@ def stage_of(reports: Iterable[CallReport]) -> Stage | None:
 def in_words(body: JSON, *, role: str, customer: str) -> dict[str, str]:
     """A call's card in the active language, for the party of that role: `title`, `text`, and `length` ("" where none is known)."""
     agent, seconds = _agent(body), body.get("seconds")
-    title = _("Call with %(agent)s") if role == "customer" else _("Call of %(agent)s with %(customer)s")
+    title = _("Call with %(agent)s") if role == "customer" else _("%(agent)s's call with %(customer)s")
     minutes, rest = divmod(seconds, 60) if isinstance(seconds, int) else (0, 0)
     length = _("%(minutes)d min %(seconds)d s") if minutes else _("%(seconds)d s") if rest else ""
     return {

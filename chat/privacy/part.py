@@ -4,21 +4,35 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from accounts import privacy
 from accounts.models import User
 from accounts.privacy import Counts, Erasure, Row
+from accounts.reading import Reading
 from accounts.takeaway import moment
 from accounts.traces import GONE, Terms, Trace
 from chat import links
+from chat.backends import names
 from chat.entry.models import AddressNotice, LinkRequest, LinkUse, MailedAnswer, MailedCode, MailedLink
-from chat.models import Conversation, Event, MirroredEvent, WebhookReceipt
+from chat.mirrored import MirroredEvent, WebhookReceipt
+from chat.models import Conversation, Event
 from chat.outbox import State, clock
 from chat.phones.models import Notice, PhoneCall, StoredLeg, StoredText
 from chat.privacy import deletions
 from chat.privacy.models import Deletion, Thing
 
 ERASED = "The customer's data were erased."
+KINDS = {
+    "conversation": _("Conversation"),
+    "message": _("Messages"),
+    "event": _("What else the conversation tells"),
+    "link": _("Links that were opened"),
+    "mailed link": _("Mailed links"),
+    "mailed code": _("Mailed codes"),
+    "mailed answer": _("Mails of unseen answers"),
+    "call": _("Calls"),
+}
 
 
 def cancel(rows: Any) -> int:
@@ -53,17 +67,16 @@ def _export(customer: User) -> Iterator[tuple[str, Row]]:
 
 def _erase(erasure: Erasure) -> Counts:
     customer = erasure.customer
-    if customer.provider_id:
-        deletions.ask(customer, Thing.VONAGE_USER, customer.provider_id)
     notices = AddressNotice.objects.filter(person=customer)
     untold = cancel(notices)
     notices.update(address="")
     conversation = Conversation.objects.select_for_update(no_key=False).filter(customer=customer).first()
     if conversation is None:
+        _forget_at_vonage(customer, Thing.VONAGE_USER, customer.provider_id)
         return {"waiting work cancelled": untold}
     ended = untold + sum(cancel(kind.objects.filter(conversation=conversation)) for kind in (MirroredEvent, Notice, PhoneCall))
     ended += _shut_the_door(conversation, erasure.terms)
-    ended += _forget_at_vonage(conversation)
+    ended += _forget_copies(conversation)
     _forget_numbers(erasure, conversation)
     events = list(conversation.events.select_related("from_member"))
     for event in events:
@@ -72,7 +85,7 @@ def _erase(erasure: Erasure) -> Counts:
     conversation.last_text, conversation.provider_id = "", None
     conversation.waiting_since = conversation.untold_since = None
     conversation.save(update_fields=["last_text", "waiting_since", "untold_since", "provider_id"])
-    conversation.members.update(provider_id=None)
+    conversation.members.update(provider_id=None, announced=[])
     return {"events": len(events), "waiting work cancelled": ended}
 
 
@@ -88,22 +101,42 @@ def _shut_the_door(conversation: Conversation, terms: Terms) -> int:
     return ended + cancel(MailedCode.objects.filter(device__conversation=conversation))
 
 
-def _forget_at_vonage(conversation: Conversation) -> int:
+def _forget_copies(conversation: Conversation) -> int:
+    customer = conversation.customer
+    # Whatever was tried may have worked without our hearing of it.
+    was_tried = MirroredEvent.objects.filter(conversation=conversation, attempts__gt=0).exists()
+    _forget_at_vonage(customer, Thing.VONAGE_USER, customer.provider_id, name=names.of_user(customer) if was_tried else "")
+    _forget_at_vonage(customer, Thing.VONAGE_CONVERSATION, conversation.provider_id, name=conversation.name if was_tried else "")
     if not conversation.provider_id:
         return 0
-    deletions.ask(conversation.customer, Thing.VONAGE_CONVERSATION, conversation.provider_id)
     receipts = WebhookReceipt.objects.filter(provider_conversation_id=conversation.provider_id)
     receipts.update(payload={})
     return cancel(receipts)
+
+
+def _forget_at_vonage(customer: User, what: Thing, provider_id: str | None, *, name: str = "") -> None:
+    if provider_id:
+        deletions.ask(customer, what, provider_id)
+    elif name:
+        deletions.ask_by_name(customer, what, name)
 
 
 def _forget_numbers(erasure: Erasure, conversation: Conversation) -> None:
     numbers = set(conversation.calls.values_list("number", flat=True)) - {""}
     StoredLeg.objects.filter(Q(number__in=numbers)).update(number="")
     conversation.calls.update(number="")
-    for text in StoredText.objects.all().iterator():
-        if erasure.terms.pattern.search(text.text):
-            StoredText.objects.filter(pk=text.pk).update(text=erasure.terms.scrub(text.text))
+    for text in StoredText.objects.filter(pk__in=_texts_that_name(erasure)):
+        StoredText.objects.filter(pk=text.pk).update(text=erasure.terms.scrub(text.text))
+
+
+def _texts_that_name(erasure: Erasure) -> set[int]:
+    """The keys of the embedded side's texts that name the person."""
+    pattern = erasure.terms.pattern
+
+    def names(text: str) -> bool:
+        return bool(pattern.search(text))
+
+    return erasure.reading.keys(StoredText, ("text",), question=frozenset(erasure.terms.words), fits=names)
 
 
 def _without_the_person(event: Event, erasure: Erasure) -> dict[str, object]:
@@ -125,4 +158,9 @@ def _marks(customer: User) -> Iterator[str]:
     yield from Conversation.objects.filter(customer=customer).values_list("public_id", flat=True)
 
 
-privacy.register(privacy.Part(_export, _erase, _needed, marks=_marks))
+def _former(customer: User, reading: Reading) -> Iterator[str]:
+    """Addresses that are still to be told of a later one."""
+    yield from AddressNotice.objects.filter(person=customer).values_list("address", flat=True)
+
+
+privacy.register(privacy.Part(_export, KINDS, _erase, _needed, look=_texts_that_name, former=_former, marks=_marks))

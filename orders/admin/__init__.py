@@ -2,6 +2,7 @@
 
 from orders.admin.confirmation import OrderConfirmationAdmin
 from orders.admin.order import OrderAdmin
+from orders.admin.progress import OrderStatusChangeAdmin
 from orders.admin.webhooks import WebhookDeliveryAdmin, WebhookEndpointAdmin
 
-__all__ = ["OrderAdmin", "OrderConfirmationAdmin", "WebhookDeliveryAdmin", "WebhookEndpointAdmin"]
+__all__ = ["OrderAdmin", "OrderConfirmationAdmin", "OrderStatusChangeAdmin", "WebhookDeliveryAdmin", "WebhookEndpointAdmin"]

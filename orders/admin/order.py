@@ -15,13 +15,14 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_GET, require_POST, require_safe
 
+from accounts import callers
 from accounts.models import User
-from chat import formats
+from chat import formats, mails
 from chat.outbox import State
 from orders import copied_link, journey
-from orders.admin import acts
+from orders.admin import acts, as_customer, box
 from orders.admin.filters import ToldFilter
 from orders.admin.lines import LineInline
 from orders.forms import OrderForm, placed_label, warning
@@ -105,10 +106,6 @@ class OrderAdmin(admin.ModelAdmin[Order]):
         """People say and paste "#1002"."""
         return super().get_search_results(request, queryset, search_term.strip().removeprefix("#"))
 
-    def changelist_view(self, request: HttpRequest, extra_context: Context | None = None) -> HttpResponse:
-        """Named for what it shows."""
-        return super().changelist_view(request, {"title": _("Orders")} | (extra_context or {}))
-
     # --- The page -------------------------------------------------------------------------------------------------------
     def get_fieldsets(self, request: HttpRequest, obj: Order | None = None) -> list[Any]:
         """First what every order needs (the lines follow it), then what many have, then what few look at."""
@@ -126,7 +123,7 @@ class OrderAdmin(admin.ModelAdmin[Order]):
     def get_form(self, request: HttpRequest, obj: Order | None = None, change: bool = False, **kwargs: Any) -> type[OrderForm]:
         """The form knows its clerk; the class is made anew for each request."""
         form = cast(type[OrderForm], super().get_form(request, obj, change=change, **kwargs))
-        form.clerk = request.user if isinstance(request.user, User) else None
+        form.clerk = callers.user_of(request)
         if "customer" in form.base_fields:
             # Adding a customer and mending their address belong to taking an order; deleting one does not.
             widget = form.base_fields["customer"].widget
@@ -142,20 +139,25 @@ class OrderAdmin(admin.ModelAdmin[Order]):
 
     def save_model(self, request: HttpRequest, obj: Order, form: forms.ModelForm[Order], change: bool) -> None:
         """A new order remembers who entered it."""
-        if not change and isinstance(request.user, User):
-            obj.created_by = request.user
+        if not change:
+            obj.created_by = callers.user_of(request)
         super().save_model(request, obj, form, change)
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         """Once the lines are stored too, say what the customer will hear of it."""
         super().save_related(request, form, formsets, change)
         order: Order = form.instance
+        is_changed = change and (any(formset.has_changed() for formset in formsets) or "currency" in form.changed_data)
+        if is_changed:
+            order.note_changed_articles()
+        if change and "status" in form.changed_data and form.initial["status"] != Status.DRAFT and (words := acts.moved_on(order)):
+            self.message_user(request, words)
         if "_resend" in request.POST and self.has_resend_permission(request):
             self._tell_again(request, order)
         elif order.is_told and (not change or form.initial.get("status") == Status.DRAFT):
-            facts = {"name": order.customer.display_name, "address": journey.address(order.customer)}
+            facts = {"name": order.customer.display_name, "address": mails.address(order.customer)}
             self.message_user(request, _("%(name)s is told by mail, at %(address)s.") % facts)
-        elif any(formset.has_changed() for formset in formsets) and order.confirmations.filter(state=State.DONE).exists():
+        elif is_changed and order.confirmations.filter(state=State.DONE).exists():
             words = _("%(name)s was told of the order as it was before. Press “Resend” to mail it as it is now.")
             self.message_user(request, words % {"name": order.customer.display_name}, messages.WARNING)
 
@@ -168,18 +170,10 @@ class OrderAdmin(admin.ModelAdmin[Order]):
         return super().render_change_form(request, context, *args, **kwargs)
 
     def _journey(self, request: HttpRequest, order: Order) -> Context:
-        tellings = journey.told(order)
-        agent = request.user if isinstance(request.user, User) and self.has_chat_permission(request) else None
-        return {
-            "order": order,
-            "told": tellings[0],
-            "earlier": tellings[1:],
-            "total": formats.money(order.total, order.currency),
+        agent = callers.user_of(request) if self.has_chat_permission(request) else None
+        return box.shown(request, order, agent=agent) | {
             "may_resend": self.has_resend_permission(request) and order.status not in {Status.DRAFT, Status.CANCELLED},
-            "may_chat": agent is not None,
             "may_copy_link": order.status != Status.DRAFT and self.has_copy_permission(request),
-            "chat_path": acts.chat_path(order, agent) if agent else "",
-            "no_chat_yet": acts.no_chat_yet(order),
         }
 
     # --- Acts -----------------------------------------------------------------------------------------------------------
@@ -221,6 +215,10 @@ class OrderAdmin(admin.ModelAdmin[Order]):
     def _tell_again(self, request: HttpRequest, order: Order) -> None:
         level, words = acts.tell_again(order, shown=request.POST.get(f"shown-{order.number}", ""))
         self.message_user(request, words, level)
+        if level == messages.SUCCESS:
+            # By its version: a history holds no name and no address.
+            order.refresh_from_db(fields=["version"])
+            self.log_change(request, order, _("Resent: version %(version)s") % {"version": order.version})
 
     # --- Addresses beside the admin's own -------------------------------------------------------------------------------
     def get_urls(self) -> list[URLPattern]:
@@ -229,6 +227,8 @@ class OrderAdmin(admin.ModelAdmin[Order]):
         own = [
             path("customer/", view(require_safe(self.customer_view)), name="orders_order_customer"),
             path("live/", view(require_safe(self.live_view)), name="orders_order_live"),
+            # Without a slash at its end: the page's own links to other orders lead to the same page of theirs.
+            path("as-customer/<int:number>", view(require_GET(self.as_customer_view)), name="orders_order_as_customer"),
             path("<int:number>/resend/", view(require_POST(self.resend_view)), name="orders_order_resend"),
             path("<int:number>/link/", view(require_POST(self.link_view)), name="orders_order_link"),
         ]
@@ -248,8 +248,20 @@ class OrderAdmin(admin.ModelAdmin[Order]):
         if not (isinstance(request.user, User) and self.has_view_permission(request) and self.has_copy_permission(request)):
             raise PermissionDenied
         copied = copied_link.copy(order, request.user)
+        self.log_change(request, order, _("Copied a fresh link"))
         own = {"order": order, "link": copied.link, "url": copied.url, "order_url": reverse("admin:orders_order_change", args=[order.pk])}
         return render(request, "admin/orders/order/link.html", self.admin_site.each_context(request) | {"title": _("Link")} | own)
+
+    def as_customer_view(self, request: HttpRequest, number: int) -> HttpResponse:
+        """The customer's page, to be looked at."""
+        order = get_object_or_404(Order.objects.exclude(status=Status.DRAFT), pk=number)
+        if not (self.has_view_permission(request) and self.has_chat_permission(request)):
+            raise PermissionDenied
+        shown = as_customer.shown(request, order)
+        if shown is None:
+            self.message_user(request, acts.no_chat_yet(order), messages.WARNING)
+            return redirect("admin:orders_order_change", order.pk)
+        return shown
 
     def customer_view(self, request: HttpRequest) -> JsonResponse:
         """What placing an order for this customer would do: {"placed": the radio's words, "warning": why nobody could be told}."""

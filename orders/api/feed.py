@@ -3,15 +3,17 @@
 from typing import Any
 
 from django.utils.translation import gettext as _
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api.permissions import IsStaffOrKey, MayUseModel
+from accounts.api.schema import answer
 from accounts.api.views import Api
 from orders import feed
+from orders.api import examples
 from orders.feed_models import Happening
 from orders.models import Order
 
@@ -44,6 +46,7 @@ class FeedEventShape(serializers.Serializer[Any]):
     data = serializers.DictField()  # type: ignore[assignment]
 
 
+@extend_schema_serializer(examples=[answer(examples.FEED)])
 class FeedShape(serializers.Serializer[Any]):
     """A page. `last`: the number to ask on from; `has_more`: whether to do so at once."""
 
@@ -58,7 +61,11 @@ class FeedView(Api):
     queryset = Order.objects.none()
     permission_classes = [IsStaffOrKey, MayUseModel]
 
-    @extend_schema(operation_id="events", parameters=[Asked], responses=FeedShape)
+    def parameters(self, request: Request) -> set[str]:
+        """Which events."""
+        return super().parameters(request) | Asked().fields.keys()
+
+    @extend_schema(operation_id="events_list", summary="List what happened", parameters=[Asked], responses=FeedShape)
     def get(self, request: Request) -> Response:
         """Events after a number. Ask again with `last` as `after`; nothing is ever missing between two pages."""
         asked = Asked(data=request.query_params)

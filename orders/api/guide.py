@@ -4,6 +4,7 @@ Outside the demo they need an API key. In the demo, which listens on loopback on
 somebody else's that posts here from the visitor's browser is still refused.
 """
 
+import json
 import logging
 from typing import Any
 
@@ -11,26 +12,32 @@ from django.conf import settings
 from django.core.exceptions import ValidationError as InvalidError
 from django.core.validators import validate_email
 from django.utils.translation import gettext as _
-from drf_spectacular.utils import extend_schema
-from rest_framework import parsers, permissions, serializers
+from drf_spectacular.utils import extend_schema, extend_schema_serializer
+from rest_framework import permissions, serializers
 from rest_framework.exceptions import ErrorDetail
+from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.api.parsers import JsonParser, MultiPartParser
+from accounts import callers
+from accounts.api.parsers import FormParser, JsonParser, MultiPartParser
 from accounts.api.permissions import IsStaffOrKey, MayUseModel
-from accounts.api.serializers import CustomerSerializer, named
+from accounts.api.schema import answer, example
+from accounts.api.serializers import CustomerSerializer, customer_named, named
 from accounts.api.views import Api
-from accounts.callers import is_on_this_machine
 from accounts.models import ApiKey, Scope, User
 from chat import conversations, links
 from chat.models import Conversation
 from orders import copied_link, snapshot
+from orders.api import examples
 from orders.api.intake import take_in
+from orders.api.parts import LineSerializer
 from orders.api.serializers import OrderSerializer
 from orders.models import Order
 from orders.placing import place_sample
+
+A_WHOLE_ORDER = {"currency": "EUR", "lines": [{"name": "Blue mug", "sku": "MUG-1", "quantity": 2, "unit_price": "12.50"}]}
 
 logger = logging.getLogger("orders.guide")
 
@@ -41,14 +48,14 @@ class IsLocalDemo(permissions.BasePermission):
     def has_permission(self, request: Request, view: APIView) -> bool:
         """Loopback, and no other site's Origin."""
         own = {None, settings.PUBLIC_URL, f"{request.scheme}://{request.get_host()}"}
-        return settings.DEMO and is_on_this_machine(request._request) and request.headers.get("Origin") in own
+        return settings.DEMO and callers.is_on_this_machine(request._request) and request.headers.get("Origin") in own
 
 
 class GuideView(Api):
     """Form or JSON in, JSON out."""
 
     permission_classes = [IsLocalDemo | (IsStaffOrKey & MayUseModel)]
-    parser_classes = [parsers.FormParser, JsonParser, MultiPartParser]
+    parser_classes = [FormParser, JsonParser, MultiPartParser]
 
     def given(self, request: Request) -> dict[str, Any]:
         """The body as a dict; anything but an object or a form is refused."""
@@ -59,6 +66,18 @@ class GuideView(Api):
         return dict(request.data)
 
 
+class GuideOrder(OrderSerializer):
+    """What `POST /order` takes: `username` alone for the guide's sample order; with `lines`, a whole order of that customer's."""
+
+    customer = None  # type: ignore[assignment]
+    username = serializers.CharField(max_length=150)
+    lines = LineSerializer(many=True, required=False)
+
+    class Meta(OrderSerializer.Meta):
+        fields = ["username", "external_id", "status", "currency", "lines", "shipping_address", "data"]
+
+
+@extend_schema_serializer(examples=[answer(examples.USER_MADE)])
 class UserMade(serializers.Serializer[Any]):
     """What `POST /user` answers."""
 
@@ -69,6 +88,7 @@ class UserMade(serializers.Serializer[Any]):
     inbox_url = serializers.CharField(allow_null=True)
 
 
+@extend_schema_serializer(examples=[answer(examples.ORDER_MADE)])
 class OrderMade(serializers.Serializer[Any]):
     """What `POST /order` answers."""
 
@@ -85,7 +105,14 @@ class UserView(GuideView):
 
     queryset = User.objects.none()
 
-    @extend_schema(operation_id="guide_user", request=CustomerSerializer, responses={200: UserMade, 201: UserMade})
+    @extend_schema(
+        operation_id="guide_user",
+        summary="Make a user, as in the original guide",
+        tags=["guide"],
+        request=CustomerSerializer,
+        responses={200: UserMade, 201: UserMade},
+        examples=[example({"username": "anna"})],
+    )
     def post(self, request: Request) -> Response:
         """201 with a new user, 200 with the one that is there."""
         given = self.given(request)
@@ -107,25 +134,43 @@ class UserView(GuideView):
 
 
 class OrderView(GuideView):
-    """`POST /order`: the guide's sample order for `username`, or a whole order where more is given."""
+    """`POST /order`: the guide's sample order for a `username` alone, or a whole order where more is given."""
 
     queryset = Order.objects.none()
 
-    @extend_schema(operation_id="guide_order", request=OrderSerializer, responses={200: OrderMade, 201: OrderMade})
+    @extend_schema(
+        operation_id="guide_order",
+        summary="Place an order, as in the original guide",
+        tags=["guide"],
+        request=GuideOrder,
+        responses={200: OrderMade, 201: OrderMade},
+        examples=[example({"username": "anna"}, "the sample order"), example({"username": "anna", **A_WHOLE_ORDER}, "a whole order")],
+    )
     def post(self, request: Request) -> Response:
-        """201 with what was made, 200 with the order that has this `external_id` already. `chat_url`: see `_chat_url`."""
+        """201 with what was made, 200 with the order that has this `external_id` already.
+
+        `chat_url` is the customer's whole link for a caller who may copy links, and by a key with the scope `chat`; else the bare page.
+        """
         given = self.given(request)
         customer = _customer(given)
         logger.info("Creating order...")
-        creator = request.user if isinstance(request.user, User) else None
-        if "lines" in given:
-            order, is_new = take_in(given | {"customer": customer.username}, creator=creator)
-        else:
+        creator = callers.user_of(request)
+        # Whoever sends one thing more means an order of their own, which is not replaced by another where it is faulty.
+        if given.keys() == {"username"}:
             order, is_new = place_sample(customer, created_by=creator), True
+        else:
+            order, is_new = take_in(given | {"customer": customer.username}, creator=creator)
         conversation = conversations.open_for(customer)
         if settings.DEMO:
             logger.info("Order URL: %s%s", settings.PUBLIC_URL, links.path_for(conversation, order.number))
         return Response(_order_made(order, conversation, chat_url=_chat_url(request, order, conversation)), status=201 if is_new else 200)
+
+    def told_again(self, request: Request, body: str, *args: Any, **kwargs: Any) -> str:
+        """The link without its key where the repeat came by another of the client's keys, which may not hold it."""
+        if settings.DEMO or _may_hold_links(request):
+            return body
+        told = json.loads(body)
+        return JSONRenderer().render(told | {"chat_url": told["chat_url"].partition("?")[0]}).decode()
 
 
 def conversation_of(user: User) -> Conversation | None:
@@ -150,11 +195,17 @@ def _customer(given: dict[str, Any]) -> User:
     username = given.get("username", given.get("customer"))
     if username is None or username == "":
         raise serializers.ValidationError({"username": [ErrorDetail(_("Say whose order it is."), code="required")]})
-    found = named(username)
-    if found is None or not found.is_active:
-        detail = _("There is no such user. Make the user first: POST /user.")
-        raise serializers.ValidationError({"username": [ErrorDetail(detail, code="unknown_user")]})
+    found = customer_named(username)
+    if found is None:
+        raise serializers.ValidationError({"username": [_no_customer(named(username))]})
     return found
+
+
+def _no_customer(user: User | None) -> ErrorDetail:
+    """Whoever is known and active is somebody of the house, which `POST /user` makes no customer of."""
+    if user is not None and user.is_active:
+        return ErrorDetail(_("There is no such customer. Make the customer first."), code="does_not_exist")
+    return ErrorDetail(_("There is no such user. Make the user first: POST /user."), code="unknown_user")
 
 
 def _with_demo_address(given: dict[str, Any]) -> dict[str, Any]:

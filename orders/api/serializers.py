@@ -7,31 +7,26 @@ from typing import Any, TypeVar
 
 from django.core.exceptions import ValidationError as InvalidError
 from django.db import IntegrityError, transaction
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
-from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
+from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
 
-from accounts.api.serializers import Prepared, named
+from accounts.api.schema import answer
+from accounts.api.serializers import Prepared, name_of
 from accounts.lookups import row_of
 from accounts.models import User
 from chat import links
 from chat.models import Conversation
 from orders import free_data, money
-from orders.models import Order, OrderConfirmation, OrderLine, Status
+from orders.api import examples
+from orders.api.parts import AddressSerializer, ConfirmationSerializer, CustomerField, FreeData, LineSerializer
+from orders.models import Order, Status
 
 Form = TypeVar("Form", bound=serializers.ModelSerializer[Any])
 
 MOST_LINES = 500
-ADDRESS = {
-    "name": "ship_to_name",
-    "street": "street",
-    "postal_code": "postal_code",
-    "city": "city",
-    "region": "region",
-    "country": "country",
-}
 
 
 class TakenError(serializers.ValidationError):
@@ -39,64 +34,6 @@ class TakenError(serializers.ValidationError):
 
     def __init__(self) -> None:
         super().__init__(_taken())
-
-
-class LineSerializer(Prepared[OrderLine]):
-    """One article. `unit_price` is a decimal string in the order's currency."""
-
-    class Meta:
-        model = OrderLine
-        fields = ["name", "sku", "quantity", "unit_price"]
-        extra_kwargs = {"quantity": {"max_value": 1_000_000}}
-
-    def to_representation(self, instance: OrderLine) -> dict[str, Any]:
-        """Prices with the currency's digits, and the line's sum."""
-        currency = instance.order.currency
-        shown = super().to_representation(instance)
-        return shown | {"unit_price": money.plain(instance.unit_price, currency), "total": money.plain(instance.total, currency)}
-
-
-class AddressSerializer(Prepared[Order]):
-    """Where the order goes; every part may be empty."""
-
-    name = serializers.CharField(source="ship_to_name", max_length=150, required=False, allow_blank=True)
-
-    class Meta:
-        model = Order
-        fields = list(ADDRESS)
-
-
-class ConfirmationSerializer(Prepared[OrderConfirmation]):
-    """How far the customer was told."""
-
-    class Meta:
-        model = OrderConfirmation
-        fields = [
-            "version",
-            "state",
-            "attempts",
-            "conversation_opened_at",
-            "event_added_at",
-            "mail_sent_at",
-            "message_id",
-            "last_error",
-            "error_code",
-        ]
-
-
-class CustomerField(serializers.SlugRelatedField[User]):
-    """A customer by their username."""
-
-    default_error_messages = {"does_not_exist": gettext_lazy("There is no such customer. Make the customer first.")}
-
-    def to_internal_value(self, data: object) -> User:
-        """The customer; nobody is told of orders of people who were switched off."""
-        if not isinstance(data, str):
-            self.fail("invalid")
-        found = named(data)
-        if found is None or not found.is_active:
-            self.fail("does_not_exist")
-        return found
 
 
 @extend_schema_serializer(
@@ -112,18 +49,25 @@ class CustomerField(serializers.SlugRelatedField[User]):
                 "data": {"gift": True},
             },
             request_only=True,
-        )
+        ),
+        answer(examples.ORDER, "the order"),
     ]
 )
 class OrderSerializer(Prepared[Order]):
     """An order with its lines. `customer` is a username; `status` is `placed` (told at once) or `draft` when it is made.
 
     What was ordered, by whom and in which currency stays as it is: `customer`, `currency` and `lines` can't be changed.
+
+    Moves of `status`: draft → placed, cancelled; placed → confirmed, shipped, delivered, cancelled;
+    confirmed → shipped, delivered, cancelled; shipped → delivered, refunded; delivered → refunded; cancelled → refunded.
+    Any other is a 400 `bad_move`.
     """
 
-    customer = CustomerField(slug_field="username", queryset=User.objects.all())
+    customer = CustomerField(slug_field="username", queryset=User.customers())
     lines = LineSerializer(many=True)
     shipping_address = AddressSerializer(source="*", required=False)
+    # Named like the serializer's own attribute, which the metaclass leaves alone.
+    data = FreeData(required=False)  # type: ignore[assignment]
     total = serializers.SerializerMethodField()
     confirmation = serializers.SerializerMethodField()
     conversation_id = serializers.SerializerMethodField()
@@ -144,24 +88,30 @@ class OrderSerializer(Prepared[Order]):
             "version",
             "created_at",
             "placed_at",
+            "updated_at",
             "confirmation",
             "conversation_id",
             "chat_url",
         ]
-        read_only_fields = ["number", "version", "created_at", "placed_at"]
+        read_only_fields = ["number", "version", "created_at", "placed_at", "updated_at"]
 
     def to_internal_value(self, data: Any) -> Any:
         """Refuse a change of what stays; the stored value sent again is no change."""
         if self.instance is not None and isinstance(data, dict):
-            same = {"customer": self.instance.customer.username, "currency": self.instance.currency}
-            fixed = [name for name in ("customer", "currency", "lines") if name in data]
-            errors = {name: [_stays()] for name in fixed if name in same and data[name] != same[name]}
-            if "lines" in data and not self._has_lines(data["lines"]):
-                errors["lines"] = [_stays()]
+            stays: dict[str, Callable[[Any], bool]] = {"customer": self._is_for, "currency": self._is_in, "lines": self._has_lines}
+            errors = {name: [_stays()] for name, is_same in stays.items() if name in data and not is_same(data[name])}
             if errors:
                 raise serializers.ValidationError(errors)
-            data = {name: value for name, value in data.items() if name not in fixed}
+            data = {name: value for name, value in data.items() if name not in stays}
         return super().to_internal_value(data)
+
+    def _is_for(self, given: Any) -> bool:
+        """Whether that is the stored customer, however the name is written."""
+        return isinstance(given, str) and self.instance is not None and name_of(given) == self.instance.customer.username
+
+    def _is_in(self, given: Any) -> bool:
+        """Whether that is the stored currency."""
+        return isinstance(given, str) and self.instance is not None and given.strip() == self.instance.currency
 
     def _has_lines(self, given: Any) -> bool:
         """Whether these are the stored lines, however their prices are written."""
@@ -175,6 +125,7 @@ class OrderSerializer(Prepared[Order]):
         """The sum as a decimal string."""
         return money.plain(order.total, order.currency)
 
+    @extend_schema_field(ConfirmationSerializer(allow_null=True))
     def get_confirmation(self, order: Order) -> dict[str, Any] | None:
         """The latest version's confirmation; null while the order is a draft."""
         latest = max(order.confirmations.all(), key=lambda row: row.version, default=None)
@@ -249,9 +200,15 @@ def as_json(order: Order) -> dict[str, Any]:
     return dict(_shared(OrderSerializer).to_representation(order))
 
 
-@cache
 def _shared(form: Callable[[], Form]) -> Form:
-    """One serializer that is handed what it works on and keeps nothing of it, so that all threads share it: building one costs more."""
+    """A serializer that is handed what it works on and keeps nothing of it, so that all threads share it: building one costs more."""
+    shared: Form = _of_language(form, get_language())
+    return shared
+
+
+@cache
+def _of_language(form: Callable[[], Form], language: str | None) -> Form:
+    """One for each language: DRF words the limits of a field once, in the language of whoever hits on one first."""
     return form()
 
 

@@ -2,10 +2,13 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
+from accounts.api.schema import answer
 from chat.shapes import timestamp
 from orders import journey
+from orders.api import examples
 from orders.models import Order, OrderConfirmation
 from orders.rehearsal import Rehearsal
 
@@ -50,6 +53,7 @@ class TellingShape(serializers.Serializer[Any]):
     mail_events = MailEventShape(many=True)
 
 
+@extend_schema_serializer(examples=[answer(examples.EXPLAINED)])
 class ExplainShape(serializers.Serializer[Any]):
     """Why the customer was or wasn't told, the latest version first; `versions` is empty where nobody was to be told yet."""
 
@@ -86,7 +90,7 @@ class ConversationToBe(serializers.Serializer[Any]):
 
 
 class WebhookToBe(serializers.Serializer[Any]):
-    """A webhook of the caller's that would be told, and of what."""
+    """A webhook of the caller's that would be told, and of what: `order.not_told` where no mail can be sent."""
 
     id = serializers.CharField()
     type = serializers.CharField()

@@ -5,20 +5,21 @@ from typing import Any
 from django.db import transaction
 from django.db.models import QuerySet
 from django_filters.rest_framework import DjangoFilterBackend
-from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema
+from drf_spectacular.utils import OpenApiResponse, PolymorphicProxySerializer, extend_schema, extend_schema_view
 from rest_framework import mixins, serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
-from accounts import addresses
+from accounts import addresses, callers
 from accounts.api.parsers import JsonParser
 from accounts.api.permissions import IsStaffOrKey, MayUseModel
-from accounts.api.serializers import CustomerSerializer, customers
+from accounts.api.schema import answer, example
+from accounts.api.serializers import CustomerSerializer
 from accounts.api.views import Api, is_dry_run
 from accounts.models import User
-from orders.api import telling
+from orders.api import examples, telling
 from orders.api.filters import CustomerFilter, OrderFilter, Ordering
 from orders.api.intake import take_in
 from orders.api.serializers import OrderSerializer, as_json
@@ -41,8 +42,16 @@ class RehearsedOrder(serializers.Serializer[Any]):
 KNOWN_OR_REHEARSED = PolymorphicProxySerializer(
     component_name="KnownOrRehearsedOrder", serializers=[OrderSerializer, RehearsedOrder], resource_type_field_name=None
 )
+STORED_OR_REHEARSED = OpenApiResponse(
+    KNOWN_OR_REHEARSED, examples=[answer(examples.ORDER, "the order of before"), answer(examples.REHEARSED, "a dry run")]
+)
 
 
+@extend_schema_view(
+    list=extend_schema(summary="List orders"),
+    retrieve=extend_schema(summary="Read an order"),
+    partial_update=extend_schema(summary="Change an order", examples=[example({"status": "shipped"}, "it was sent")]),
+)
 class OrderViewSet(Api, mixins.RetrieveModelMixin, mixins.UpdateModelMixin, mixins.ListModelMixin, GenericViewSet[Order]):
     """Orders by their number: list, read, make, change the status."""
 
@@ -64,10 +73,10 @@ class OrderViewSet(Api, mixins.RetrieveModelMixin, mixins.UpdateModelMixin, mixi
             return orders.prefetch_related("confirmations__mail_events")
         return orders.select_for_update(of=("self",), no_key=True) if self.action == "partial_update" else orders
 
-    @extend_schema(responses={200: KNOWN_OR_REHEARSED, 201: OrderSerializer})
+    @extend_schema(summary="Place an order", responses={200: STORED_OR_REHEARSED, 201: OrderSerializer})
     def create(self, request: Request) -> Response:
         """201 with the new order; 200 with the one that this client gave the same `external_id`, changed where it still may be."""
-        order, is_new = take_in(request.data, creator=request.user if isinstance(request.user, User) else None)
+        order, is_new = take_in(request.data, creator=callers.user_of(request))
         shown = as_json(order)
         if is_dry_run(request):
             rehearsal = telling.rehearsal(rehearse(order), order)
@@ -79,13 +88,19 @@ class OrderViewSet(Api, mixins.RetrieveModelMixin, mixins.UpdateModelMixin, mixi
         """Change the status, the address, the shop's own id or its data."""
         return super().partial_update(request, *args, **kwargs)
 
-    @extend_schema(responses=telling.ExplainShape)
+    @extend_schema(operation_id="orders_explain", summary="Explain whether the customer was told", responses=telling.ExplainShape)
     @action(detail=True, filter_backends=[], pagination_class=None)
     def explain(self, request: Request, pk: str) -> Response:
         """Why the customer was or wasn't told, in words and codes."""
         return Response(telling.explain(self.get_object()))
 
 
+@extend_schema_view(
+    list=extend_schema(summary="List customers"),
+    retrieve=extend_schema(summary="Read a customer"),
+    create=extend_schema(summary="Make a customer"),
+    partial_update=extend_schema(summary="Change a customer", examples=[example({"phone": "+49 30 901820", "language": "en"})]),
+)
 class CustomerViewSet(
     Api, mixins.CreateModelMixin, mixins.RetrieveModelMixin, mixins.UpdateModelMixin, mixins.ListModelMixin, GenericViewSet[User]
 ):
@@ -104,7 +119,7 @@ class CustomerViewSet(
 
     def get_queryset(self) -> QuerySet[User]:
         """Customers only: staff, agents and API clients are nobody's business here."""
-        return customers()
+        return User.customers()
 
     @transaction.atomic
     def perform_update(self, serializer: Any) -> None:

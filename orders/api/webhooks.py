@@ -5,7 +5,8 @@ from typing import Any, cast
 
 from django.db import transaction
 from django.db.models import QuerySet
-from drf_spectacular.utils import extend_schema, inline_serializer
+from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_serializer, extend_schema_view, inline_serializer
 from rest_framework import mixins, serializers
 from rest_framework.decorators import action
 from rest_framework.exceptions import APIException, NotFound
@@ -15,9 +16,12 @@ from rest_framework.viewsets import GenericViewSet
 
 from accounts.api.parsers import JsonParser
 from accounts.api.permissions import IsStaffOrKey, MayUseModel
+from accounts.api.schema import answer, example
 from accounts.api.views import Api
 from accounts.models import Scope, User
+from chat.sentences import in_words
 from orders import outgoing
+from orders.api import examples
 from orders.backends import endpoints
 from orders.feed_models import Happening
 from orders.webhook_models import WebhookDelivery, WebhookEndpoint
@@ -30,10 +34,19 @@ class UnderWay(APIException):
     """409: somebody is sending it at this very moment."""
 
     status_code = 409
-    default_detail = "This delivery is under way. Look again in a moment."
+    default_detail = _("This delivery is being sent. Try again in a moment.")
     default_code = "under_way"
 
 
+class SwitchedOff(APIException):
+    """409: nothing is sent there, so there is nothing to begin."""
+
+    status_code = 409
+    default_detail = _("This webhook is switched off, so nothing would be sent. Switch it on first.")
+    default_code = "switched_off"
+
+
+@extend_schema_serializer(examples=[answer(examples.ENDPOINT)])
 class WebhookSerializer(serializers.ModelSerializer[WebhookEndpoint]):
     """An address that is told. `types` empty: of everything. `is_active` false with an `off_reason`: it failed for too long."""
 
@@ -49,7 +62,7 @@ class WebhookSerializer(serializers.ModelSerializer[WebhookEndpoint]):
     def validate_url(self, url: str) -> str:
         """Only where a webhook may go."""
         if refused := endpoints.refusal(url):
-            raise serializers.ValidationError(refused, code="address_refused")
+            raise serializers.ValidationError(in_words(refused), code="address_refused")
         return url
 
     def update(self, instance: WebhookEndpoint, validated_data: dict[str, Any]) -> WebhookEndpoint:
@@ -60,12 +73,18 @@ class WebhookSerializer(serializers.ModelSerializer[WebhookEndpoint]):
         return super().update(instance, validated_data)
 
 
+@extend_schema_serializer(examples=[answer(examples.DELIVERY)])
 class DeliverySerializer(serializers.ModelSerializer[WebhookDelivery]):
-    """One telling. `id` is what the receiver got as `webhook-id`; `sequence` is the event's number in the feed."""
+    """One telling. `id` is what the receiver got as `webhook-id`; `sequence` is the event's number in the feed.
+
+    `status_code` is what the last attempt was answered, whether or not it was 2xx; null where no answer came, or none was asked for yet.
+    `next_attempt_at` is null unless it is waiting.
+    """
 
     id = serializers.UUIDField(source="public_id", read_only=True)
     sequence = serializers.IntegerField(source="event.sequence", read_only=True)
     type = serializers.CharField(source="event.type", read_only=True)
+    next_attempt_at = serializers.DateTimeField(source="next_attempt", read_only=True, allow_null=True)
 
     class Meta:
         model = WebhookDelivery
@@ -84,6 +103,16 @@ class DeliverySerializer(serializers.ModelSerializer[WebhookDelivery]):
         read_only_fields = fields
 
 
+@extend_schema_view(
+    list=extend_schema(summary="List webhooks"),
+    retrieve=extend_schema(summary="Read a webhook"),
+    create=extend_schema(
+        summary="Register a webhook",
+        examples=[example({"url": "https://shop.example.com/hooks/orders", "types": ["order.told", "order.not_told"]})],
+    ),
+    partial_update=extend_schema(summary="Change a webhook", examples=[example({"is_active": True}, "switched on again")]),
+    destroy=extend_schema(summary="Delete a webhook"),
+)
 class WebhookViewSet(
     Api,
     mixins.CreateModelMixin,
@@ -118,29 +147,44 @@ class WebhookViewSet(
             # One after the other, so that each counts the others.
             client = User.objects.select_for_update(no_key=True).get(pk=cast(User, self.request.user).pk)
             if self.get_queryset().count() >= MOST_OF_A_CLIENT:
-                raise serializers.ValidationError(f"A client has at most {MOST_OF_A_CLIENT} webhooks.", code="too_many")
+                raise serializers.ValidationError(_("A client has at most %d webhooks.") % MOST_OF_A_CLIENT, code="too_many")
             serializer.save(created_by=client)
 
-    @extend_schema(responses=inline_serializer("WebhookSecret", {"secret": serializers.CharField()}))
+    @extend_schema(
+        operation_id="webhooks_secret",
+        summary="Read the secret that signs",
+        responses=OpenApiResponse(
+            inline_serializer("WebhookSecret", {"secret": serializers.CharField()}), examples=[answer(examples.SECRET, "the secret")]
+        ),
+    )
     @action(detail=True, pagination_class=None)
     def secret(self, request: Request, public_id: str) -> Response:
         """What signs, as `whsec_…`: the receiver verifies by it."""
-        return Response({"secret": outgoing.shown_secret(self.get_object())}, headers={"Cache-Control": "no-store"})
+        return Response({"secret": outgoing.shown_secret(self.get_object())})
 
-    @extend_schema(responses=DeliverySerializer(many=True))
+    @extend_schema(summary="List a webhook's deliveries", responses=DeliverySerializer(many=True))
     @action(detail=True, serializer_class=DeliverySerializer)
     def deliveries(self, request: Request, public_id: str) -> Response:
         """What became of each telling, the newest first."""
         rows: QuerySet[Any] = self.get_object().deliveries.select_related("event")
         return self.get_paginated_response(DeliverySerializer(self.paginate_queryset(rows) or [], many=True).data)
 
-    @extend_schema(request=None, responses={202: DeliverySerializer}, parameters=[])
+    @extend_schema(
+        operation_id="webhooks_deliveries_resend",
+        summary="Send a delivery again",
+        request=None,
+        responses={202: DeliverySerializer},
+        parameters=[],
+    )
     @action(detail=True, methods=["post"], url_path="deliveries/(?P<delivery>[0-9a-f-]{36})/resend", serializer_class=DeliverySerializer)
     def resend(self, request: Request, public_id: str, delivery: str) -> Response:
-        """Send it once more under the same id: 202, or 409 while an attempt is under way."""
+        """Send it once more under the same id: 202.
+
+        409 changes nothing: `under_way` while an attempt is under way, `switched_off` while the webhook is off.
+        """
         row = _found(self.get_object().deliveries.select_related("event"), delivery)
         if not row.send_again():
-            raise UnderWay
+            raise UnderWay if row.endpoint.is_active else SwitchedOff
         row.refresh_from_db()
         return Response(DeliverySerializer(row).data, status=202)
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from django.core.mail import EmailMessage
 from django.core.mail.backends.base import BaseEmailBackend
 
-from orders.models import StoredMail
+from orders.mail_models import StoredMail
 
 
 class EmailBackend(BaseEmailBackend):

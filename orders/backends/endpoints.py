@@ -44,22 +44,32 @@ NOT_PUBLIC = [
 # What ends like this is read as an IPv4 address by browsers and resolvers: 2130706433, 0x7f.1, 127.1.
 NUMBER = re.compile(r"(\d+|0x[0-9a-f]*)")
 INSIDE_NAMES = (".localhost", ".local", ".internal", ".localdomain")
+# 410: the address says itself that it is to be told of nothing any more.
+GONE = 410
 DEFAULT_PORTS = {"https": 443, "http": 80}
 
 
+class NotTakenError(BackendError):
+    """The address answered, but not with 2xx. `status`: its answer."""
+
+    def __init__(self, message: str, *, status: int, retry_after: float | None) -> None:
+        super().__init__(message, code=f"http_{status}", permanent=status == GONE, retry_after=retry_after)
+        self.status = status
+
+
 def refusal(url: str) -> str:
-    """Why nothing may be sent to this address, as far as its words tell; empty where it may."""
+    """Why nothing may be sent to this address, as far as its words tell; empty where it may. In English, for `sentences.in_words`."""
     try:
         parts, host, _port = _read(url)
     except ValueError:
-        return "Write a whole address, such as https://shop.example.com/hooks."
+        return said("Write a whole address, such as https://shop.example.com/hooks.")
     if parts.username or parts.password or parts.fragment:
-        return "Leave user, password and fragment out of the address; each delivery is signed."
+        return said("Leave user, password and fragment out of the address; each delivery is signed.")
     if settings.WEBHOOKS_TO_PRIVATE:
         return ""
     if parts.scheme != "https":
-        return "The address must begin with https://."
-    return "" if _may_be_public(host) else "The address is inside a private network. Only public addresses are told."
+        return said("The address must begin with https://.")
+    return "" if _may_be_public(host) else said("The address is inside a private network. Only public addresses are told.")
 
 
 def post(url: str, body: bytes, headers: dict[str, str], *, name: str) -> int:
@@ -136,13 +146,12 @@ def _taken(answer: HTTPResponse) -> int:
     """The status, where it is 2xx."""
     if 200 <= answer.status < 300:
         return answer.status
-    is_gone = answer.status == 410
     words = (
         said("The address says that it is gone (410).")
-        if is_gone
+        if answer.status == GONE
         else said("The address answered %(status)s, not 2xx.", status=answer.status)
     )
-    raise BackendError(words, code=f"http_{answer.status}", permanent=is_gone, retry_after=_retry_after(answer.headers.get("Retry-After")))
+    raise NotTakenError(words, status=answer.status, retry_after=_retry_after(answer.headers.get("Retry-After")))
 
 
 def _read(url: str) -> tuple[SplitResult, str, int]:

@@ -1,5 +1,6 @@
 """The mail backend that sends by Sendinblue (Brevo), https://developers.brevo.com/reference/send-transac-email"""
 
+import re
 import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -13,7 +14,9 @@ from django.core.mail import EmailMessage
 from django.core.mail.backends.base import BaseEmailBackend
 from django.utils.dateparse import parse_datetime
 
+from chat.characters import cut
 from chat.outbox import BackendError
+from chat.sentences import said
 from orders.backends.sendinblue_wire import ask
 
 MAILS_LISTED = 500
@@ -51,7 +54,13 @@ class SendinblueBackend(BaseEmailBackend):
         Asks once (2 calls a second are allowed). Raises BackendError, `permanent` where Sendinblue's list leaves it open.
         """
         [address] = _people(message.to[:1])
-        answer = ask("TransactionalEmailsApi", "get_transac_emails_list", email=address["email"], sort="desc", limit=MAILS_LISTED)
+        try:
+            answer = ask("TransactionalEmailsApi", "get_transac_emails_list", email=address["email"], sort="desc", limit=MAILS_LISTED)
+        except BackendError as refused:
+            # Sendinblue's word for an empty list elsewhere too; a wrong address of its API has another code or none.
+            if refused.code == "document_not_found":
+                return None
+            raise
         if not isinstance(answer, dict):
             raise BackendError("Sendinblue's list of sent mails could not be read; we ask again.", code="bad_answer")
         mails = [mail for mail in answer.get("transactionalEmails") or [] if isinstance(mail, dict)]
@@ -67,17 +76,37 @@ class SendinblueBackend(BaseEmailBackend):
 
 def _send(message: EmailMessage) -> str:
     key = getattr(message, "idempotency_key", "") or str(uuid.uuid4())
+    body = _body(message, key)
     try:
-        answer = ask("TransactionalEmailsApi", "send_transac_email", _body(message, key))
+        answer = ask("TransactionalEmailsApi", "send_transac_email", body)
     except BackendError as refused:
         # The key was used before: an earlier attempt, whose answer was lost, had sent it. Its id comes by webhook, with our tag.
-        if refused.code == "duplicate_parameter":
+        # Without such an attempt it is something else that is there twice, and nothing was sent.
+        if refused.code == "duplicate_parameter" and getattr(message, "may_have_left", True):
             return ""
+        if "templateId" in body and _is_about_the_template(refused):
+            raise _wrong_template(refused) from None
         raise
     message_id = answer.get("messageId") if isinstance(answer, dict) else None
     if not isinstance(message_id, str) or not message_id:
         raise BackendError("Sendinblue took the mail without saying its id; it may have left.", code="no_message_id", unknown=True)
     return message_id[:LONGEST_ID]
+
+
+def _is_about_the_template(refused: BackendError) -> bool:
+    """By its words, as Sendinblue has no code of its own for this; an address in them may be called anything."""
+    return refused.permanent and bool(re.search(r"\btemplate", re.sub(r"\S+@\S+", "", str(refused)), re.IGNORECASE))
+
+
+def _wrong_template(refused: BackendError) -> BackendError:
+    """An operator's case (`sendinblue_wire.OPERATORS_CASES`), but of confirmations only: other mails bring their own words and go."""
+    sentence = said(
+        "Sendinblue does not take the mail template %(number)s. Check SENDINBLUE_TEMPLATE_ID, and that the template is active. "
+        "Until then confirmations wait. %(refused)s",
+        number=settings.SENDINBLUE_TEMPLATE_ID,
+        refused=refused,
+    )
+    return BackendError(sentence, code="wrong_template")
 
 
 def _body(message: EmailMessage, key: str) -> dict[str, Any]:
@@ -117,7 +146,7 @@ def _people(listed: Sequence[str]) -> list[dict[str, str]]:
     """Addresses as {"email", "name"}, each once: Sendinblue answers a repeated one with the same code as a repeated mail."""
     found: dict[str, dict[str, str]] = {}
     for name, address in getaddresses([str(entry) for entry in listed]):
-        readable = _readable(name)[:LONGEST_NAME].strip()
+        readable = cut(_readable(name), LONGEST_NAME).strip()
         if not address:
             continue
         found.setdefault(address.lower(), {"email": address} | ({"name": readable} if readable else {}))

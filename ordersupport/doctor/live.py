@@ -1,12 +1,12 @@
 """What the providers themselves say: `manage.py doctor --live`. Nothing is changed, sent or charged."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from django.conf import settings
 
-from chat import vonage_greeting
+from chat import vonage_check
+from chat.account_check import Answer, Kind
 from chat.outbox import BackendError
-from chat.vonage_greeting import Answer, Kind
 from orders import mail_account
 from orders.backends import sendinblue_wire
 
@@ -22,23 +22,30 @@ SENDINBLUE_SAYS = {
 
 
 def ask() -> Iterator[Answer]:
-    """One harmless question to each provider that is configured."""
+    """Harmless questions to each provider that is configured."""
     if settings.VONAGE_APPLICATION_ID and settings.VONAGE_PRIVATE_KEY:
-        yield from vonage_greeting.ask()
+        yield from vonage_check.check()
     elif settings.VONAGE_API_KEY and settings.VONAGE_API_SECRET:
-        yield vonage_greeting.ask_new_account()
+        yield vonage_check.check_new_account()
     else:
         yield Answer(Kind.NOTE, "Vonage is not configured, so it was not asked.")
     if settings.SENDINBLUE_API_KEY:
-        yield _sendinblue()
+        yield from _sendinblue()
     else:
         yield Answer(Kind.NOTE, "Sendinblue is not configured, so it was not asked.")
 
 
-def _sendinblue() -> Answer:
-    """GET /account: whose key it is."""
+def _sendinblue() -> Iterator[Answer]:
+    """GET /account: whose key it is. Then the template, without which no confirmation leaves."""
+    account = _answer(mail_account.check)
+    yield account
+    if settings.SENDINBLUE_TEMPLATE_ID and not account.is_wrong:
+        yield _answer(mail_account.check_template)
+
+
+def _answer(question: Callable[[], str]) -> Answer:
     try:
-        return Answer(Kind.WELL, mail_account.greeting())
+        return Answer(Kind.WELL, question())
     except UnicodeError:
         return Answer(Kind.WRONG, "Sendinblue can't be asked: SENDINBLUE_API_KEY holds a character that no key has.")
     except BackendError as error:

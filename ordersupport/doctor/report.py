@@ -45,11 +45,11 @@ def of_messages(messages: list[CheckMessage]) -> Iterator[str]:
 
 
 def all_messages() -> list[CheckMessage]:
-    """What `manage.py check` says, and names in `.env` that nobody reads; the worst first."""
+    """What `manage.py check` says, and names in `.env` that we don't know; the worst first."""
     found = [message for message in run_checks() if not message.is_silenced()]
     for name, near in variables.strangers():
         hint = f"Is {near} meant?" if near else "Remove it, or correct its name."
-        found.append(Warning(f"{name} in {settings.ENV_FILE} is read by nobody.", hint=hint, id="doctor.W001"))
+        found.append(Warning(f"{name} in {settings.ENV_FILE} is not a setting we know.", hint=hint, id="doctor.W001"))
     return sorted(found, key=lambda message: -message.level)
 
 
@@ -84,7 +84,7 @@ def _mails() -> str:
 
 def _conversations() -> str:
     if settings.VONAGE_APPLICATION_ID and settings.VONAGE_PRIVATE_KEY:
-        return f"here, and copied to the Vonage application {settings.VONAGE_APPLICATION_ID}"
+        return f"here, and copied to the Vonage application {settings.VONAGE_APPLICATION_ID} as far as Vonage still takes them"
     return "here, and nowhere else"
 
 

@@ -18,9 +18,13 @@ from django.utils import timezone
 
 from accounts import idempotency
 from accounts.models import ApiKey, StoredAnswer, User
-from chat import conversations
+from chat import conversations, links
+from chat.coordinator import Coordinator
 from orders.models import Order, OrderConfirmation
 from tests.accounts.threads import THREADS
+from tests.chat.worker_side import at_work
+from tests.opening import link_to, press
+from tests.running import wait_for
 
 Answer = Any
 Place = Callable[..., Order]
@@ -132,6 +136,31 @@ def test_the_guides_order_is_made_once(shop: Client, alice: User, as_form: bool)
     assert (answers[0].content, Order.objects.count()) == (answers[1].content, 1)
 
 
+# --- Repeated by somebody else, or later ---------------------------------------------------------------------------------
+
+
+def test_a_key_that_may_hold_no_links_gets_none_by_a_repeat(shop: Client, alice: User, api_key: str) -> None:
+    _row, lesser = ApiKey.objects.create_key(user=User.objects.get(username="shop"), name="till", scopes=["orders:write"])
+    first = post(shop, {"username": "alice"}, url="/order")
+    again = post(Client(headers={"Authorization": f"Token {lesser}"}), {"username": "alice"}, url="/order")
+    assert ("?key=" in first.json()["chat_url"], again["Idempotency-Replayed"], Order.objects.count()) == (True, "true", 1)
+    assert again.json() == first.json() | {"chat_url": first.json()["chat_url"].partition("?")[0]}
+
+
+def test_a_repeat_by_the_same_key_is_told_the_link_to_the_byte(shop: Client, alice: User) -> None:
+    first, again = (post(shop, {"username": "alice"}, url="/order") for _again in range(2))
+    assert ("?key=" in again.json()["chat_url"], again.content) == (True, first.content)
+
+
+def test_a_browser_whose_link_was_revoked_reads_nothing_by_a_repeat(alice: User, client: Client) -> None:
+    conversation = conversations.open_for(alice)
+    press(client, link_to(conversation))
+    url = f"/api/conversations/{conversation.public_id}/events/"
+    first = post(client, {"body": {"text": "Hello"}}, url=url)
+    links.revoke_all(conversation)
+    assert (first.status_code, post(client, {"body": {"text": "Hello"}}, url=url).status_code) == (201, 404)
+
+
 # --- Misused -----------------------------------------------------------------------------------------------------------
 
 
@@ -141,6 +170,15 @@ def test_another_body_under_the_same_key_is_refused_by_what_differs(shop: Client
     reused = "idempotency_key_reused"
     assert differing(post(shop, other)) == (422, {("currency", reused), ("lines.0.quantity", reused)})
     assert Order.objects.count() == 1
+
+
+def test_a_refusal_of_several_fields_for_one_reason_has_that_code_at_the_top(shop: Client, alice: User) -> None:
+    post(shop, body())
+    assert post(shop, body(customer="bob", currency="SEK")).json()["code"] == "idempotency_key_reused"
+
+
+def test_a_refusal_of_several_fields_for_several_reasons_is_invalid_at_the_top(shop: Client, alice: User) -> None:
+    assert post(shop, body(customer="nobody", currency="XYZ")).json()["code"] == "invalid"
 
 
 def test_the_same_body_written_in_another_order_is_the_same(shop: Client, alice: User) -> None:
@@ -190,6 +228,14 @@ def test_a_key_is_forgotten_after_a_week(shop: Client, alice: User) -> None:
         assert idempotency.prune() == 0
     with time_machine.travel(timezone.now() + idempotency.KEPT + timedelta(minutes=1)):
         assert idempotency.prune() == 1
+
+
+@THREADS
+def test_a_worker_forgets_old_keys(shop: Client, alice: User) -> None:
+    post(shop, body())
+    StoredAnswer.objects.update(created_at=timezone.now() - idempotency.KEPT - timedelta(minutes=1))
+    with at_work(Coordinator(threads=4)):
+        wait_for(lambda: not StoredAnswer.objects.exists(), "the old answer to go")
 
 
 # --- At once, and killed -----------------------------------------------------------------------------------------------
@@ -253,7 +299,7 @@ def test_a_dry_run_that_would_be_refused_is_refused(shop: Client, alice: User) -
     assert post(shop, {"username": "alice"}, url="/api/customers/?dry_run=true").status_code == 400
 
 
-@pytest.mark.parametrize("word", ["yes", "2", "on"])
-def test_a_word_that_may_mean_a_dry_run_is_refused(shop: Client, alice: User, word: str) -> None:
-    answer = post(shop, body(), url=f"{ORDERS}?dry_run={word}")
+@pytest.mark.parametrize("asked", ["dry_run=yes", "dry_run=2", "dry_run=on", "dry_run=", "dry_run", "dry_run=1&dry_run=0", "dry_run=%20"])
+def test_what_may_mean_a_dry_run_is_refused(shop: Client, alice: User, asked: str) -> None:
+    answer = post(shop, body(), url=f"{ORDERS}?{asked}")
     assert (answer.status_code, answer.json()["errors"][0]["field"], Order.objects.count()) == (400, "dry_run", 0)

@@ -3,12 +3,14 @@
 import re
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 import time_machine
+from django.contrib.auth.models import Group
 from django.test import Client
-from django.urls import URLPattern, URLResolver, get_resolver
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from rest_framework.views import APIView
@@ -78,6 +80,22 @@ def api_views(patterns: Any = None, prefix: str = "/") -> Iterator[tuple[str, ty
                 yield re.sub(r"[\^$]|/\?$", "", path).replace("/?", "/"), view
 
 
+def documented(page: str, status: int) -> set[str]:
+    """The codes that a page's table names beside a status."""
+    text = (Path(__file__).parents[2] / "docs" / page).read_text()
+    return set(re.findall(r"`(\w+)`", "".join(line for line in text.splitlines() if line.startswith(f"| {status} |"))))
+
+
+def test_what_the_chats_page_names_for_a_bad_key_is_what_is_answered(db: None) -> None:
+    status, code = code_of(program("wrong").get("/api/conversations/"))
+    assert (status, code in documented("chat-protocol.md", status)) == (401, True)
+
+
+def test_what_the_chats_page_names_for_a_key_without_its_scope_is_what_is_answered(clerk: User) -> None:
+    status, code = code_of(program(key_for(clerk, Scope.ORDERS_READ)[1]).get("/api/conversations/"))
+    assert (status, code in documented("chat-protocol.md", status)) == (403, True)
+
+
 PUBLIC = (SpectacularAPIView, SpectacularSwaggerView)
 DOORS = [(path, view) for path, view in api_views() if not issubclass(view, PUBLIC)]
 
@@ -87,8 +105,8 @@ def test_a_key_without_a_scope_opens_no_door_at_all(clerk: User, path: str, view
     assert issubclass(view, Api)
     client = program(key_for(clerk)[1])
     codes = {client.generic(method, path).status_code for method in ("GET", "HEAD", "OPTIONS", "POST", "PATCH", "PUT", "DELETE")}
-    # 404 from the router alone: the made-up part can't be one.
-    assert codes <= {403, 404}
+    # 404 from the router alone: the made-up part can't be one. 405 is the same to everybody.
+    assert codes <= {403, 404, 405}
 
 
 def test_the_walk_knows_the_doors() -> None:
@@ -189,7 +207,33 @@ def shown_key(page: str) -> str:
     return found[1]
 
 
+def into_the_group(person: User) -> User:
+    """A client as docs/setup.md says."""
+    person.groups.add(Group.objects.get_or_create(name="API clients")[0])
+    return person
+
+
+def test_only_programs_are_offered_as_clients_of_a_key(desk: Client, alice: User, agent: User) -> None:
+    shop = into_the_group(User.objects.create_user("web-shop", name="The web shop"))
+    asked = {"app_label": "accounts", "model_name": "apikey", "field_name": "user", "term": ""}
+    found = desk.get(reverse("admin:autocomplete"), asked).json()["results"]
+    assert [one["id"] for one in found] == [str(shop.pk)]
+
+
+def test_a_customer_gets_no_key(desk: Client, alice: User) -> None:
+    page = desk.post(f"{ADMIN}add/", {"user": alice.pk, "name": "Till", "scopes": ["orders:read"]})
+    (words,) = page.context["adminform"].form.errors["user"]
+    assert words.startswith("Alice Martin is no API client.")
+    assert not ApiKey.objects.exists()
+
+
+def test_the_list_says_in_the_forms_words_what_a_key_may(desk: Client, clerk: User) -> None:
+    ApiKey.objects.create_key(user=clerk, name="till", scopes=["orders:read", "chat"])
+    assert "read orders, customers and what happened; read and write chats" in desk.get(ADMIN).content.decode()
+
+
 def test_a_key_made_in_the_admin_is_shown_once_and_works(desk: Client, clerk: User) -> None:
+    into_the_group(clerk)
     form = {"user": clerk.pk, "name": "Till", "scopes": ["orders:read"]}
     page = desk.post(f"{ADMIN}add/", form, follow=True).content.decode()
     key = shown_key(page)

@@ -194,6 +194,19 @@ def test_a_right_password_alone_logs_nobody_in(two: None, client: Client, clerk:
     assert (is_logged_in(client), client.get("/admin/").status_code, client.get("/api/orders/").status_code) == (False, 302, 401)
 
 
+def test_a_session_that_somebody_planted_does_not_come_along_to_the_second_step(two: None, client: Client, agent: User) -> None:
+    client.session.save()
+    planted = client.session.session_key
+    log_in(client, "agent", RIGHT)
+    thief = Client()
+    thief.cookies["ordersupport_session"] = planted
+    assert (client.session.session_key == planted, client.get("/login/code/").status_code, thief.get("/login/code/").status_code) == (
+        False,
+        200,
+        302,
+    )
+
+
 def test_the_first_log_in_sets_the_app_up_and_shows_ten_recovery_codes(two: None, client: Client, agent: User) -> None:
     codes = set_up(client, agent)
     assert (len(set(codes)), is_logged_in(client)) == (10, True)

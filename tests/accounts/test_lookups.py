@@ -7,7 +7,7 @@ import pytest
 from django.forms.models import model_to_dict
 from django.utils import timezone
 
-from accounts.lookups import row_of
+from accounts.lookups import row_of, same_letters
 from accounts.models import ApiKey, User
 
 
@@ -41,3 +41,10 @@ def test_what_it_points_to_is_read_along(key: ApiKey, clerk: User, django_assert
 
 def test_nobody_is_none(key: ApiKey) -> None:
     assert (row_of(User, "username", "zoë"), row_of(ApiKey, "prefix", "x' OR 1=1 --", and_its="user")) == (None, None)
+
+
+@pytest.mark.parametrize("asked", ["Zoë.Õ@example.com", "zoë.Õ@EXAMPLE.com", "ZOË.õ@example.com", "zo_.Õ@example.com", "zoë%", ""])
+def test_letters_in_capitals_or_not_are_the_same_as_django_has_them(db: None, asked: str) -> None:
+    User.objects.create_user("zoe", "Zoë.Õ@example.com")
+    found = User.objects.filter(same_letters("email", asked))
+    assert list(found) == list(User.objects.filter(email__iexact=asked))

@@ -8,7 +8,8 @@ from django.test import Client
 
 from accounts.models import User, check_one_line
 from chat.coordinator import drain
-from orders.models import Order, StoredMail
+from orders.mail_models import StoredMail
+from orders.models import Order
 
 
 @pytest.mark.parametrize("name", ["Anna\nBcc: bob@example.com", "Anna\rBerg", "Anna\x00", "Anna\u2028Berg"])

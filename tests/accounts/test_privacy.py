@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from django.core.management import CommandError, call_command
 from django.core.serializers import serialize
 from django.db.models import F, Sum
 from django.test import Client
+from django.utils import timezone
 from pytest_django import Settings
 
 from accounts import privacy, takeaway, traces
@@ -23,10 +25,15 @@ from accounts.models import AuditEntry, User
 from chat import conversations, links
 from chat.coordinator import drain
 from chat.entry import devices
-from chat.models import Conversation, Event, MirroredEvent
-from chat.outbox import State
+from chat.entry import mails as entry_mails
+from chat.entry.models import MailedLink
+from chat.mirrored import MirroredEvent
+from chat.models import Conversation, Event
+from chat.outbox import Call, State
 from chat.privacy.models import Deletion, Thing
-from orders.models import MailEvent, Order, OrderConfirmation, OrderLine, StoredMail
+from orders import confirmation as pipeline
+from orders.mail_models import MailEvent, StoredMail
+from orders.models import Order, OrderConfirmation, OrderLine
 from ordersupport import settings as project
 from tests.chat.vonage_side import vonage_side
 from tests.orders.brevo_side import sendinblue
@@ -108,6 +115,18 @@ def test_the_file_is_read_without_a_script_and_whatever_was_typed_is_text_in_it(
     conversations.send_text(conversations.join(conversations.open_for(known), known), "</script><img src=x onerror=alert(1)>")
     file = privacy.export(known, by=None).decode()
     assert ("<img src=x" in file, "&lt;img src=x onerror=alert(1)&gt;" in file, len(re.findall("<script", file))) == (False, True, 1)
+
+
+def test_the_file_is_in_the_customers_language_and_its_json_is_for_programs(known: User) -> None:
+    User.objects.filter(pk=known.pk).update(language="zh-hans")
+    file = privacy.export(User.objects.get(pk=known.pk), by=None)
+    page = file.decode()
+    # The shop's name, and what the person has for a name, are in no language.
+    headings = [re.sub(r"^Order Support：", "", heading) for heading in re.findall("<h[12]>(.*?)</h", page)]
+    assert [heading for heading in headings if re.search("[A-Za-z]", heading)] == []
+    kinds = {row["kind"] for row in rows_of(file)}
+    assert (len(headings), {"customer", "order", "kept mail"} <= kinds) == (len(kinds) + 1, True)
+    assert ('<html lang="zh-hans">' in page, takeaway.verify(file)["about"]) == (True, known.public_id)
 
 
 def test_the_file_proves_that_it_is_whole(known: User) -> None:
@@ -282,6 +301,14 @@ def test_the_agent_still_reads_how_many_lines_there_were_and_not_one_word(known:
     assert (Event.objects.count(), texts) == (before, {"…"})
 
 
+def test_no_digest_of_their_words_stays(ottilie: User) -> None:
+    member = conversations.join(conversations.open_for(ottilie), ottilie)
+    conversations.announce(member, about=None, key="k1", text="I want my money back")
+    privacy.erase(ottilie, by=None)
+    member.refresh_from_db()
+    assert member.announced == []
+
+
 def test_the_search_knows_user_1_from_user_12(db: None) -> None:
     first, second = User.objects.create_user("user-1"), User.objects.create_user("user-12")
     assert {trace.key for trace in traces.search(traces.Terms.of(first))} == {str(first.pk)}
@@ -401,6 +428,18 @@ def test_sendinblue_is_asked_to_forget_the_earlier_address_as_well(moved: User, 
     assert set(Deletion.objects.values_list("identifier", flat=True)) == {EMAIL, EARLIER}
 
 
+@pytest.mark.parametrize("domain", ["müller.de", "xn--mller-kva.de"])
+def test_an_address_is_looked_for_as_it_is_typed_and_as_it_is_mailed(alice: User, domain: str) -> None:
+    alice.email = "alice@müller.de"
+    assert f"alice@{domain}" in traces.Terms.of(alice).addresses
+
+
+@pytest.mark.parametrize("address", ["alice@", "alice@.com", f"alice@{'ü' * 80}.de"])
+def test_an_address_that_no_mail_reached_hinders_no_search(alice: User, address: str) -> None:
+    alice.email = address
+    assert address in traces.Terms.of(alice).addresses
+
+
 def test_the_address_to_which_every_mail_is_turned_is_nobodys(ottilie: User, place: Place, settings: Settings) -> None:
     settings.SENDINBLUE_TO_EMAIL = "everything@example.com"
     place(ottilie)
@@ -437,6 +476,30 @@ def test_vonage_deletes_conversation_and_user(settings: Settings, ottilie: User)
     assert not MirroredEvent.objects.filter(state=State.WAITING).exists()
 
 
+@pytest.mark.parametrize("step", ["create_user", "create_conversation"])
+def test_vonage_deletes_what_it_made_without_our_hearing_of_it(settings: Settings, ottilie: User, step: str) -> None:
+    with vonage_side(settings) as vonage:
+        vonage.faults.set(f"vonage.{step}", {"fault": "lost_reply", "times": 1})
+        conversation = conversations.open_for(ottilie)
+        conversations.send_text(conversations.join(conversation, ottilie), f"I am {NAME}")
+        drain()
+        privacy.erase(User.objects.get(pk=ottilie.pk), by=None)
+        drain()
+        # A call that was under way at the erasure must have ended before anything is looked for.
+        waiting = Deletion.objects.filter(identifier__contains="order-support-", state=State.WAITING).count()
+        Deletion.objects.filter(state=State.WAITING).update(next_attempt_at=timezone.now() - timedelta(seconds=1))
+        drain()
+        assert (waiting > 0, vonage.store.users, vonage.store.conversations) == (True, {}, {})
+    assert {(row.state, row.identifier) for row in Deletion.objects.all()} == {(State.DONE, "")}
+
+
+def test_vonage_is_not_asked_about_somebody_of_whom_no_copy_was_tried(settings: Settings, ottilie: User) -> None:
+    with vonage_side(settings):
+        conversations.send_text(conversations.join(conversations.open_for(ottilie), ottilie), f"I am {NAME}")
+        privacy.erase(User.objects.get(pk=ottilie.pk), by=None)
+    assert not Deletion.objects.exists()
+
+
 def test_sendinblue_deletes_contact_and_log_and_only_then_we_forget_the_address(settings: Settings, ottilie: User, place: Place) -> None:
     with sendinblue(settings) as brevo:
         brevo.contacts.add(EMAIL)
@@ -449,6 +512,34 @@ def test_sendinblue_deletes_contact_and_log_and_only_then_we_forget_the_address(
         assert (brevo.contacts, brevo.mails) == (set(), [])
     assert [row.identifier for row in Deletion.objects.all()] == ["", ""]
     assert [str(trace) for trace in traces.search(terms)] == []
+
+
+def confirmation_under_way(customer: User, place: Place) -> Call:
+    """The call that sends a confirmation, not yet made."""
+    place(customer)
+    [work] = pipeline.tell(OrderConfirmation.claim(1))
+    return next(work)
+
+
+def link_under_way(customer: User, place: Place) -> Call:
+    """The call that mails a link, not yet made."""
+    entry_mails.mail_link(conversations.open_for(customer), 1001)
+    return next(entry_mails.send_link(MailedLink.claim(1)[0]))
+
+
+@pytest.mark.parametrize("begin", [confirmation_under_way, link_under_way])
+def test_a_mail_under_way_at_the_erasure_stays_in_no_log_at_sendinblue(
+    settings: Settings, ottilie: User, place: Place, begin: Callable[[User, Place], Call]
+) -> None:
+    with sendinblue(settings) as brevo:
+        call = begin(ottilie, place)
+        privacy.erase(ottilie, by=None)
+        drain()
+        call.function()
+        assert (len(brevo.mails), {row.state for row in Deletion.objects.all()}) == (1, {State.WAITING})
+        Deletion.objects.update(next_attempt_at=timezone.now() - timedelta(seconds=1))
+        drain()
+        assert (brevo.mails, {row.state for row in Deletion.objects.all()}) == ([], {State.DONE})
 
 
 def test_a_contact_that_sendinblue_never_had_is_deleted(settings: Settings, ottilie: User) -> None:

@@ -147,7 +147,11 @@ def test_staff_make_no_key_for_somebody_with_more_rights(desk: Client, kind: str
 
 def test_staff_make_a_key_for_a_client_whose_rights_they_have(desk: Client, helper: User) -> None:
     helper.user_permissions.add(Permission.objects.get(codename="add_order"))
-    make_key(desk, person("shop", "add_order"))
+    group = Group.objects.get_or_create(name="API clients")[0]
+    helper.groups.add(group)
+    shop = person("shop", "add_order")
+    shop.groups.add(group)
+    make_key(desk, shop)
     assert ApiKey.objects.get().user.username == "shop"
 
 

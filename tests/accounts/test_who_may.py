@@ -175,6 +175,20 @@ def test_nothing_is_replaced_or_deleted(shop: Client, alice: User, place: Place,
     assert problem(answer) == (405, None, "method_not_allowed")
 
 
+ODD_METHODS = [
+    *(("DELETE", "/api/orders/"), ("DELETE", "/api/orders/{}/"), ("PUT", "/api/orders/{}/"), ("POST", "/api/orders/{}/explain/")),
+    *(("DELETE", "/api/customers/alice/"), ("POST", "/api/events/"), ("DELETE", "/user"), ("GET", "/order")),
+]
+
+
+@pytest.mark.parametrize(("method", "url"), ODD_METHODS)
+def test_what_nobody_can_do_is_no_matter_of_permission(alice: User, place: Place, method: str, url: str) -> None:
+    """A client of the group has no permission to delete, and would look for one."""
+    reader = program_of(somebody("view_order", "view_user"))
+    answer = reader.generic(method, url.format(place(alice).number), "{}", content_type="application/json")
+    assert (problem(answer), method in answer["Allow"]) == ((405, None, "method_not_allowed"), False)
+
+
 @pytest.mark.parametrize("url", ["/api/orders/", "/api/customers/", "/api/customers/alice/"])
 def test_a_head_request_is_answered_without_a_body(shop: Client, alice: User, url: str) -> None:
     answer = shop.head(url)

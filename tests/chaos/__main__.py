@@ -62,6 +62,7 @@ def _read() -> Options:
     parser.add_argument("--workers", type=int, help="worker processes; default 1 on SQLite, 2 on PostgreSQL")
     parser.add_argument("--clients", type=int, default=Options.clients, help="API clients; one more uses the ORM")
     parser.add_argument("--by-orm", type=float, default=Options.by_orm, help="share of orders that are placed by the ORM")
+    parser.add_argument("--moved", type=float, default=Options.moved, help="share of orders that are confirmed and shipped right away")
     parser.add_argument("--error-rate", type=float, default=Options.error_rate, help="5xx per call, about a third after the work was done")
     parser.add_argument("--calls-per-second", type=int, default=Options.calls_per_second, help="each provider's limit: more is a 429")
     parser.add_argument("--limit-rate", type=float, default=Options.limit_rate, help="429 per call, whatever the rate")

@@ -42,6 +42,7 @@ def judge(wanted: list[Wanted], told: Told, found: Found) -> Verdict:
     for row in found.ours["confirmations"]:
         states.setdefault(row["order_id"], set()).add(row["state"])
     stored, accepted = found.ours["orders"], told.numbers.values()
+    moves = {told.numbers[order.external_id]: list(order.moves) for order in wanted if order.external_id in told.numbers}
     entered = {number for name, number in told.numbers.items() if stored.get(str(number)) == name}
     lost = [number for number in accepted if not (number in entered and mails[number] and events[number] and copies[number])]
     twice = [number for number in mails.keys() | events.keys() if mails[number] > 1 or events[number] > 1]
@@ -55,6 +56,8 @@ def judge(wanted: list[Wanted], told: Told, found: Found) -> Verdict:
         "events doubled in our conversation": _doubled(events),
         "events doubled at Vonage": _doubled(copies),
         "orders doubled for the customer": len(twice),
+        "orders whose chat tells of other moves": _differing(moves, found.ours["moves"]),
+        "orders whose copy at Vonage tells of other moves": _differing(moves, _copied_moves(found)),
         "orders entered twice": _doubled(Counter(stored.values())),
         "conversations with a gap or a double at Vonage": found.ours["gaps"] + _doubled(Counter(c["name"] for c in found.conversations)),
         "rows whose outcome is unknown": sum(kind["unknown"] for kind in of_kinds),
@@ -87,6 +90,19 @@ def _events(found: Found) -> Counter[int]:
 
 def _copies(found: Found) -> Counter[int]:
     return Counter(int(event["body"]["id"]) for event in found.copies if event["type"] == "custom:order-confirm-event")
+
+
+def _copied_moves(found: Found) -> list[list[Any]]:
+    moved = [event["body"] for event in found.copies if event["type"] == "custom:order-status-event"]
+    return [[body["id"], body["status"]] for body in moved]
+
+
+def _differing(moves: dict[int, list[str]], told: list[list[Any]]) -> int:
+    """How many orders have other moves than these, or in another order, or one twice."""
+    said: dict[int, list[str]] = {}
+    for number, status in told:
+        said.setdefault(int(number), []).append(str(status))
+    return sum(moves.get(number, []) != said.get(number, []) for number in moves.keys() | said.keys())
 
 
 def _doubled(counts: "Counter[Any]") -> int:

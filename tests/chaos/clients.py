@@ -1,4 +1,4 @@
-"""The clients: each places its orders one after the other and sends one again, under the same id, until it was told that it is taken."""
+"""The clients: each places and moves its orders one after the other, and sends each word again until it was told that it is taken."""
 
 import random
 import threading
@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
+from typing import Any
 
 import requests
 
@@ -123,40 +124,54 @@ class Clients:
         session.trust_env = False
         session.headers["Authorization"] = f"Token {self._key}"
         while (order := _next(self._by_api)) and self._gate.enter(order.index):
-            until = time.monotonic() + GIVE_UP_SECONDS
-            while not self._post(session, order, port=dice.choice(self._ports)):
-                if time.monotonic() > until:
-                    raise GoneError(f"order {order.external_id} was not taken within {GIVE_UP_SECONDS:.0f} s")
-                time.sleep(dice.uniform(0.05, 0.4))
-
-    def _post(self, session: requests.Session, order: Wanted, *, port: int) -> bool:
-        line = {"name": "Widget", "sku": "W-1", "quantity": order.quantity, "unit_price": "4.99"}
-        body = {"customer": order.customer, "external_id": order.external_id, "lines": [line]}
-        try:
-            answer = session.post(f"http://127.0.0.1:{port}/api/orders/", json=body, timeout=TIMEOUT_SECONDS)
-        except requests.RequestException as error:
-            self.told.trouble("no answer" if isinstance(error, requests.Timeout) else "connection refused or broken")
-            return False
-        if answer.status_code in {200, 201}:
+            line = {"name": "Widget", "sku": "W-1", "quantity": order.quantity, "unit_price": "4.99"}
+            body = {"customer": order.customer, "external_id": order.external_id, "lines": [line]}
+            answer = self._insist(session, dice, "POST", "/api/orders/", body)
             if answer.status_code == 200:
                 self.told.trouble("told that an earlier try had been taken")
-            self.told.taken(order, int(answer.json()["number"]))
-            return True
+            order_number = int(answer.json()["number"])
+            self.told.taken(order, order_number)
+            for status in order.moves:
+                self._insist(session, dice, "PATCH", f"/api/orders/{order_number}/", {"status": status})
+
+    def _insist(self, session: requests.Session, dice: random.Random, method: str, path: str, body: dict[str, Any]) -> requests.Response:
+        """Send it again, to any web process, until one says that it is taken. Raises GoneError where none does for long."""
+        until = time.monotonic() + GIVE_UP_SECONDS
+        while not (answer := self._send(session, method, f"http://127.0.0.1:{dice.choice(self._ports)}{path}", body)):
+            if time.monotonic() > until:
+                raise GoneError(f"{method} {path} {body} was not taken within {GIVE_UP_SECONDS:.0f} s")
+            time.sleep(dice.uniform(0.05, 0.4))
+        return answer
+
+    def _send(self, session: requests.Session, method: str, url: str, body: dict[str, Any]) -> requests.Response | None:
+        try:
+            answer = session.request(method, url, json=body, timeout=TIMEOUT_SECONDS)
+        except requests.RequestException as error:
+            self.told.trouble("no answer" if isinstance(error, requests.Timeout) else "connection refused or broken")
+            return None
+        if answer.ok:
+            return answer
         if answer.status_code < 500 and answer.status_code != 429:
             raise GoneError(f"{answer.status_code}: {answer.text[:300]}")
         self.told.trouble(f"answer {answer.status_code}")
-        return False
+        return None
 
     def _use_orm(self, number: int) -> None:
         while (order := _next(self._by_orm)) and self._gate.enter(order.index):
-            until = time.monotonic() + GIVE_UP_SECONDS
             fields = {"external_id": order.external_id, "customer": order.customer, "quantity": order.quantity}
-            while "error" in (answer := self._batch.ask("place", **fields)):
-                self.told.trouble(f"ORM: {answer['error']}")
-                if time.monotonic() > until:
-                    raise GoneError(f"order {order.external_id} was not stored")
-                time.sleep(0.2)
-            self.told.taken(order, int(answer["number"]))
+            order_number = int(self._insist_by_orm("place", **fields)["number"])
+            self.told.taken(order, order_number)
+            for status in order.moves:
+                self._insist_by_orm("move", number=order_number, status=status)
+
+    def _insist_by_orm(self, act: str, **fields: Any) -> dict[str, Any]:
+        until = time.monotonic() + GIVE_UP_SECONDS
+        while "error" in (answer := self._batch.ask(act, **fields)):
+            self.told.trouble(f"ORM: {answer['error']}")
+            if time.monotonic() > until:
+                raise GoneError(f"{act} {fields} was not stored")
+            time.sleep(0.2)
+        return answer
 
 
 def _next(queue: "SimpleQueue[Wanted]") -> Wanted | None:

@@ -17,7 +17,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ordersupport.settings")
 django.setup()
 
 from django.db import Error as DatabaseError  # noqa: E402 - only after setup
-from django.db import IntegrityError, connection  # noqa: E402
+from django.db import IntegrityError, connection, transaction  # noqa: E402
 from django.db.models import F, Q, Sum  # noqa: E402
 
 from accounts.models import ApiKey, User  # noqa: E402
@@ -49,6 +49,15 @@ def place(external_id: str, customer: str, quantity: int) -> JSON:
     return {"number": order.number}
 
 
+def move(number: int, status: str) -> JSON:
+    """Move one order on; the same move again changes nothing."""
+    with transaction.atomic():
+        order = Order.objects.select_for_update().get(number=number)
+        order.status = status
+        order.save()
+    return {}
+
+
 def left() -> JSON:
     """How many rows of the outbox have not ended, and how many of them a worker (alive or dead) holds."""
     now = outbox.clock()
@@ -61,6 +70,7 @@ def left() -> JSON:
 def audit() -> JSON:
     """Everything that our own database says."""
     told = Event.objects.filter(type="custom:order-confirm-event").values_list("body__id", "body__version")
+    moves = Event.objects.filter(type="custom:order-status-event").order_by("conversation", "sequence")
     rows = OrderConfirmation.objects.order_by("pk")
     fields = ("order_id", "version", "state", "attempts", "is_unknown", "error_code", "idempotency_key")
     confirmations = [dict(zip(fields, values, strict=True)) for values in rows.values_list(*fields)]
@@ -69,6 +79,7 @@ def audit() -> JSON:
         "saved_at": {number: saved.timestamp() for number, saved in Order.objects.values_list("number", "created_at")},
         "confirmations": [row | {"idempotency_key": str(row["idempotency_key"])} for row in confirmations],
         "events": [[*key, count] for key, count in Counter(told).items()],
+        "moves": [list(move) for move in moves.values_list("body__id", "body__status")],
         "gaps": _gaps(),
         "rows": {str(model._meta.model_name): _of_kind(model) for model in outbox.rules()},
     }
@@ -94,7 +105,7 @@ def _of_kind(model: type[outbox.OutboxRow]) -> JSON:
     }
 
 
-ACTS: dict[str, Callable[..., JSON]] = {"prepare": prepare, "place": place, "left": left, "audit": audit}
+ACTS: dict[str, Callable[..., JSON]] = {"prepare": prepare, "place": place, "move": move, "left": left, "audit": audit}
 
 
 def main() -> None:

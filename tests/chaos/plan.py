@@ -10,6 +10,8 @@ from typing import Any
 
 # Orders that clients may be ahead of the next thing that breaks.
 SLACK = 12
+# How an order moves on that moves at all.
+MOVES = ("confirmed", "shipped")
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,7 @@ class Options:
     workers: int = 1
     clients: int = 6
     by_orm: float = 0.25
+    moved: float = 0.25
     orders_per_customer: int = 4
     error_rate: float = 0.10
     calls_per_second: int = 50
@@ -59,13 +62,17 @@ class Blow:
 
 @dataclass(frozen=True)
 class Wanted:
-    """An order that a client is to place. `external_id` is the client's own, by which a retry is recognised."""
+    """An order that a client is to place, and the states that it is then moved to at once, before or after it is told.
+
+    `external_id` is the client's own, by which a retry is recognised.
+    """
 
     index: int
     external_id: str
     customer: str
     quantity: int
     by_orm: bool
+    moves: tuple[str, ...] = ()
 
 
 def customers(options: Options) -> list[str]:
@@ -76,8 +83,16 @@ def customers(options: Options) -> list[str]:
 def wanted(options: Options) -> list[Wanted]:
     """The orders, in the order in which they are begun."""
     dice, people = random.Random(f"{options.seed}/orders"), customers(options)
+    fates = random.Random(f"{options.seed}/moves")
     return [
-        Wanted(index, f"chaos-{options.seed}-{index}", dice.choice(people), dice.randint(1, 9), dice.random() < options.by_orm)
+        Wanted(
+            index,
+            f"chaos-{options.seed}-{index}",
+            dice.choice(people),
+            dice.randint(1, 9),
+            dice.random() < options.by_orm,
+            MOVES if fates.random() < options.moved else (),
+        )
         for index in range(options.orders)
     ]
 

@@ -6,7 +6,8 @@ import pytest
 
 from accounts.models import User
 from chat.coordinator import drain
-from orders.models import Order, StoredMail
+from orders.mail_models import StoredMail
+from orders.models import Order
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ from django.utils import timezone
 from accounts.models import AGENTS_GROUP, User
 from chat import conversations
 from chat.coordinator import drain
-from chat.models import Conversation, Event, EventKind, MirrorRefusal
+from chat.mirrored import EventKind, MirrorRefusal
+from chat.models import Conversation, Event
 from chat.phones.models import CallReport, Notice, PhoneCall, StoredText
 from tests.chat.vonage_side import order_told
 from tests.opening import enter

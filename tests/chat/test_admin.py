@@ -50,6 +50,14 @@ def test_a_conversation_shows_its_members_and_leads_to_its_events(desk: Client, 
     assert "Something else" not in shown
 
 
+def test_an_event_names_its_customer_and_leads_to_the_conversation(desk: Client, alice: User, talk: Talk) -> None:
+    conversation = talk(alice, "Where is my mug?")
+    url = reverse("admin:chat_conversation_change", args=[conversation.pk])
+    page = desk.get(EVENTS).content.decode()
+    assert f'<a href="{url}">Alice Martin</a>' in page
+    assert conversation.public_id not in page
+
+
 def test_what_a_stranger_wrote_is_shown_as_text(desk: Client, alice: User, talk: Talk) -> None:
     talk(alice, "<img src=x onerror=1>")
     pages = desk.get(EVENTS).content.decode() + desk.get(CONVERSATIONS).content.decode()

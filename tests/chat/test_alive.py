@@ -12,8 +12,12 @@ import pytest
 from pytest_django import Settings
 
 from accounts.models import User
-from chat import alive, outbox
+from chat import alive, leases, outbox
+from chat.coordinator import Coordinator
+from chat.outbox import State
 from orders.models import Order, OrderConfirmation
+from tests.accounts.threads import THREADS
+from tests.chat.worker_side import at_work
 from tests.running import wait_for
 
 OTHER = 0xABC
@@ -33,7 +37,7 @@ def held(alice: User, monkeypatch: pytest.MonkeyPatch) -> OrderConfirmation:
     """A row that the other worker claimed."""
     Order.objects.create(customer=alice)
     with monkeypatch.context() as patch:
-        patch.setattr(outbox, "WORKER", OTHER)
+        patch.setattr(leases, "WORKER", OTHER)
         return OrderConfirmation.claim(1)[0]
 
 
@@ -48,6 +52,13 @@ def test_a_dead_worker_is_buried_once(sign: Path, held: OrderConfirmation) -> No
     assert [alive.free_rows_of_the_dead(), alive.free_rows_of_the_dead(), sign.exists()] == [1, 0, False]
 
 
+def test_what_only_looks_like_a_sign_is_left_alone(sign: Path, held: OrderConfirmation) -> None:
+    copy = sign.with_name(f"{sign.name}.bak")
+    copy.touch()
+    sign.touch()
+    assert (alive.free_rows_of_the_dead(), copy.exists()) == (1, True)
+
+
 def test_a_worker_that_was_killed_is_dead_and_a_living_one_is_not(sign: Path, held: OrderConfirmation) -> None:
     with subprocess.Popen([sys.executable, "-c", HOLDS, str(sign)], stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
@@ -60,11 +71,27 @@ def test_a_worker_that_was_killed_is_dead_and_a_living_one_is_not(sign: Path, he
 
 def test_a_living_workers_sign_is_held_until_it_ends(sign: Path, held: OrderConfirmation, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(outbox, "WORKER", OTHER)
+        patch.setattr(leases, "WORKER", OTHER)
         other = alive.Sign()
     assert (alive.free_rows_of_the_dead(), sign.exists()) == (0, True)
     other.end()
     assert (alive.free_rows_of_the_dead(), sign.exists()) == (0, False)
+
+
+@THREADS
+def test_what_a_dead_worker_held_is_done_by_one_that_works(sign: Path, held: OrderConfirmation) -> None:
+    OrderConfirmation.objects.update(next_attempt_at=outbox.clock() + timedelta(hours=1))
+    sign.touch()
+    with at_work(Coordinator(threads=4)):
+        wait_for(lambda: OrderConfirmation.objects.filter(pk=held.pk, state=State.DONE).exists(), "the dead worker's row")
+
+
+@THREADS
+def test_a_worker_at_work_holds_its_sign(sign: Path) -> None:
+    own = sign.with_name(f"db.sqlite3-worker-{leases.WORKER:012x}")
+    with at_work(Coordinator(threads=4)):
+        wait_for(own.exists, "its sign of life")
+    assert not own.exists()
 
 
 def test_a_worker_without_a_sign_may_be_alive(sign: Path, held: OrderConfirmation) -> None:

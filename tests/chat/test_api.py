@@ -126,6 +126,10 @@ def test_a_page_that_cant_be_asked_for_is_a_400(conversation: Conversation, alic
     assert problem(alices.get(events(conversation, f"?{name}={value}")))[:2] == (400, name)
 
 
+def test_a_page_after_one_number_and_before_another_is_refused_by_name(ten: Conversation, alices: Client) -> None:
+    assert problem(alices.get(events(ten, "?after=2&before=9"))) == (400, "before", "after_and_before")
+
+
 @pytest.mark.parametrize("after", [11, 2**53])
 def test_what_comes_after_a_number_of_the_future_is_refused_by_name(ten: Conversation, alices: Client, after: int) -> None:
     assert problem(alices.get(events(ten, f"?after={after}"))) == (400, "after", "future_sequence")
@@ -195,11 +199,12 @@ def test_the_type_and_kind_may_be_left_out(conversation: Conversation, alices: C
     [
         (message(""), ("body.text", "empty")),
         (message("  \n "), ("body.text", "empty")),
+        (message("\u200b\u2060"), ("body.text", "empty")),
         (message("x" * 8001), ("body.text", "too_long")),
         (message("x" * 65_536), ("body.text", "too_long")),
         (message("a\x00b"), ("body.text", "bad_text")),
         (message("\ud800"), ("body.text", "bad_text")),
-        (message(None), ("body.text", "null")),
+        (message(None), ("body.text", "bad_type")),
         (message(5), ("body.text", "bad_type")),
         (message(True), ("body.text", "bad_type")),
         (message(["Hello"]), ("body.text", "bad_type")),
@@ -217,15 +222,15 @@ def test_the_type_and_kind_may_be_left_out(conversation: Conversation, alices: C
         (message(client_key="\ud800"), ("client_key", "bad_key")),
         (message(client_key=5), ("client_key", "bad_key")),
         (message(client_key=["k-1"]), ("client_key", "bad_key")),
-        ({"type": "message"}, ("body", "required")),
+        ({"type": "message"}, ("body", "bad_type")),
         ({"body": {}}, ("body.text", "required")),
-        ({"body": "Hello"}, ("body", "invalid")),
-        ({"body": []}, ("body", "invalid")),
-        (message() | {"type": "custom:order-confirm-event"}, ("type", "invalid_choice")),
-        (message() | {"type": "member:left"}, ("type", "invalid_choice")),
-        (message() | {"type": None}, ("type", "null")),
-        ({"body": {"message_type": "image", "text": "x"}}, ("body.message_type", "invalid_choice")),
-        ([], (None, "invalid")),
+        ({"body": "Hello"}, ("body", "bad_type")),
+        ({"body": []}, ("body", "bad_type")),
+        (message() | {"type": "custom:order-confirm-event"}, ("type", "bad_type")),
+        (message() | {"type": "member:left"}, ("type", "bad_type")),
+        (message() | {"type": None}, ("type", "bad_type")),
+        ({"body": {"message_type": "image", "text": "x"}}, ("body.message_type", "bad_type")),
+        ([], (None, "bad_type")),
     ],
 )
 def test_a_message_that_cant_be_taken_is_refused_by_field_and_code(
@@ -274,10 +279,23 @@ def test_a_mark_of_the_future_is_refused_by_name(ten: Conversation, alices: Clie
 
 
 @pytest.mark.parametrize(
-    "content", [{}, {"sequence": None}, {"sequence": "x"}, {"sequence": -1}, {"sequence": 2**64}, {"sequence": []}, []]
+    ("content", "expected"),
+    [
+        ({}, ("sequence", "required")),
+        ({"sequence": None}, ("sequence", "null")),
+        ({"sequence": "x"}, ("sequence", "invalid")),
+        ({"sequence": 1.5}, ("sequence", "invalid")),
+        ({"sequence": []}, ("sequence", "invalid")),
+        ({"sequence": "9" * 5000}, ("sequence", "max_string_length")),
+        ({"sequence": -1}, ("sequence", "min_value")),
+        ({"sequence": 2**64}, ("sequence", "max_value")),
+        ([], (None, "invalid")),
+    ],
 )
-def test_a_mark_that_is_no_number_is_a_400(ten: Conversation, alices: Client, content: object) -> None:
-    assert problem(post(alices, seen(ten), content))[0] == 400
+def test_a_mark_that_is_no_number_is_refused_by_field_and_code(
+    ten: Conversation, alices: Client, content: object, expected: tuple[str | None, str]
+) -> None:
+    assert problem(post(alices, seen(ten), content)) == (400, *expected)
 
 
 # --- Who may -----------------------------------------------------------------------------------------------------------
@@ -403,6 +421,7 @@ def test_a_row_tells_of_the_waiting_customer(conversation: Conversation, alice: 
         "unread": row["unread"],
         "order": None,
         "new_device": False,
+        "solved": False,
         "url": f"/chat/agent/{conversation.public_id}/0",
     }
 

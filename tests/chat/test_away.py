@@ -42,9 +42,10 @@ def talk(alice: User, place: Callable[..., Order]) -> Conversation:
 
 
 @pytest.fixture
-def closed(settings: Settings) -> str:
-    """The desk opens at eight, the day after tomorrow: that weekday's name."""
+def closed(talk: Conversation, settings: Settings) -> str:
+    """The desk opens at eight, the day after tomorrow, on Alice's clock too: that weekday's name."""
     settings.DESK_HOURS = hours.read("Fri 08:00-09:00")
+    User.objects.filter(pk=talk.customer_id).update(time_zone="UTC")
     return "Friday"
 
 
@@ -94,6 +95,14 @@ def test_the_hours_are_those_of_the_shops_zone(talk: Conversation, closed: str, 
     settings.TIME_ZONE = "Asia/Tokyo"
     User.objects.filter(pk=talk.customer_id).update(time_zone="UTC")
     assert line(talk) == "Nobody is at the desk until Thursday 23:00. Write now, we answer by mail."
+
+
+def test_where_the_customers_zone_is_not_known_the_shops_is_named(talk: Conversation, closed: str, settings: Settings) -> None:
+    settings.TIME_ZONE = "Europe/Berlin"
+    User.objects.filter(pk=talk.customer_id).update(time_zone="")
+    assert line(talk) == f"Nobody is at the desk until {closed} 8:00 (Europe/Berlin). Write now, we answer by mail."
+    User.objects.filter(pk=talk.customer_id).update(language="zh-hans")
+    assert line(talk) == "星期五 8:00 (Europe/Berlin) 之前没有客服在线。您可以现在留言，我们会通过邮件回复。"
 
 
 def test_in_chinese(talk: Conversation, closed: str) -> None:
@@ -152,10 +161,10 @@ def test_where_we_can_not_mail_no_mail_is_promised(talk: Conversation) -> None:
 def test_the_script_knows_the_week_to_come(talk: Conversation, settings: Settings) -> None:
     settings.DESK_HOURS = hours.read("Mon-Sun 08:00-17:00")
     away = data(talk)
-    nights = [(since, until) for since, until, _line in away["closed"]]
+    nights = away["closed"]
     assert (len(nights) in {7, 8}, all(since < until for since, until in nights)) == (True, True)
     assert nights[-1][1] - nights[-1][0] == 15 * 3600 * 1000
-    assert away["closed"][-1][2] == "Nobody is at the desk until 8:00. Write now, we answer by mail."
+    assert away["shut"] == "Nobody is at the desk until {time}. Write now, we answer by mail."
 
 
 def test_agents_read_nothing_of_it(talk: Conversation, agent: User, closed: str) -> None:

@@ -24,6 +24,7 @@ from chat.models import Conversation
 from ordersupport import sockets
 from ordersupport.asgi import application
 from tests.accounts.sockets import Frame, Socket, browser_test, live_test
+from tests.opening import enter
 from tests.running import wait_for
 
 
@@ -71,6 +72,7 @@ BAD = {
     "64 kB": ("x" * 64_000, "too_long"),
     "nothing": ("", "empty"),
     "only spaces": (" \u3000\t\n", "empty"),
+    "only what nobody sees": ("\u200b\u2060\ufeff \x00", "empty"),
     "NUL": ("a\x00b", "bad_text"),
     "half a pair": ("a\ud800b", "bad_text"),
     "deep": (DEEP, "bad_type"),
@@ -151,6 +153,40 @@ async def test_the_socket_says_when_to_come_back(conversation: Conversation, bro
             True,
             True,
         )
+
+
+@browser_test
+async def test_who_is_too_fast_at_either_door_slows_nobody_else(
+    conversation: Conversation, browser: Client, alice: User, ten_a_minute: None
+) -> None:
+    hers = Client()
+    await sync_to_async(enter)(hers, conversation)
+    async with Socket(path(conversation), browser) as line, Socket(path(conversation), hers) as other:
+        await line.until("live")
+        await other.until("live")
+        for number in range(20):
+            await line.send(frame("Hello", str(number)))
+        refused = await line.until("error")
+        over_http = await sync_to_async(browser.post)(door(conversation), message("Hello", "k-1"), content_type="application/json")
+        await other.send(frame("Where is it?", "k-2"))
+        ack = await other.until("ack")
+        hers_over_http = await sync_to_async(hers.post)(door(conversation), message("Hello?", "k-3"), content_type="application/json")
+    assert (refused["code"], over_http.status_code, ack["client_key"], hers_over_http.status_code) == ("too_fast", 429, "k-2", 201)
+
+
+@browser_test
+async def test_a_key_reused_with_another_text_is_named_at_both_doors_and_both_ways(conversation: Conversation, browser: Client) -> None:
+    post = sync_to_async(browser.post)
+    async with Socket(path(conversation), browser) as line:
+        await line.until("live")
+        await line.send(frame("From the socket", "k-1"))
+        first = (await line.until("ack"))["event"]
+        over_http = await post(door(conversation), message("Other words", "k-1"), content_type="application/json")
+        again = await post(door(conversation), message("From the socket", "k-1"), content_type="application/json")
+        await post(door(conversation), message("Over HTTP", "k-2"), content_type="application/json")
+        refusal = await line.ask(frame("Other words", "k-2"))
+    assert (over_http.status_code, over_http.json()["code"], refusal["code"]) == (400, "key_reused", "key_reused")
+    assert (again.status_code, again.json()["id"]) == (200, first["id"])
 
 
 @browser_test
@@ -247,3 +283,7 @@ def test_a_browser_that_never_reads_is_broken_off(monkeypatch: pytest.MonkeyPatc
         head = "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
         deaf.sendall(f"{head}Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode())
         assert ended.wait(20)
+        # It was let in, got what its buffers took, and nothing after that: the line is broken, not only forgotten.
+        deaf.settimeout(20)
+        heard = b"".join(iter(lambda: deaf.recv(65_536), b""))
+    assert (heard[:12], len(heard) > 60_000) == (b"HTTP/1.1 101", True)

@@ -11,12 +11,13 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.models import User
-from chat import conversations, incoming
+from chat import announced, conversations, incoming
 from chat.conversations import RefusedError
-from chat.models import Conversation, Event, Member, MirroredEvent, WebhookReceipt
+from chat.mirrored import MirroredEvent, WebhookReceipt
+from chat.models import Conversation, Event, Member
 from chat.outbox import State
 from tests.accounts.threads import THREADS, at_once
-from tests.chat.vonage_side import calls, member_of, order_told, row_of, vonage_side, work, work_again
+from tests.chat.vonage_side import calls, known_member, member_of, order_told, row_of, vonage_side, work, work_again
 from tests.opening import enter
 from tests.twins import VonageTwin
 
@@ -30,10 +31,7 @@ def vonage(settings: Settings) -> Iterator[VonageTwin]:
 @pytest.fixture
 def member(vonage: VonageTwin, alice: User) -> Member:
     """Alice in her conversation, both known at Vonage. The log stands at 1."""
-    member = member_of(alice, conversations.open_for(alice))
-    work()
-    member.refresh_from_db()
-    return member
+    return known_member(alice)
 
 
 def say_at_vonage(vonage: VonageTwin, member: Member, text: str) -> dict[str, Any]:
@@ -180,6 +178,105 @@ def test_a_line_that_went_through_our_door_only_is_another_line(member: Member) 
     conversations.send_text(member, "Hi", key="k1")
     bring(member, "Hi", key="k2")
     assert lines() == ["Hi", "Hi"]
+
+
+# A browser repeats a request by itself where a connection broke, and Vonage then has the line twice.
+
+
+def announce(member: Member, text: str, *, key: str = "k1") -> None:
+    conversations.announce(member, about=1002, key=key, text=text)
+
+
+def test_a_line_that_was_announced_once_and_is_at_vonage_twice_is_one_line(vonage: VonageTwin, member: Member) -> None:
+    announce(member, "Hi")
+    for _time in range(2):
+        hear(say_at_vonage(vonage, member, "Hi"))
+    assert (lines(), WebhookReceipt.objects.latest("pk").state) == (["Hi"], State.CANCELLED)
+
+
+def test_lines_in_the_same_words_that_were_announced_each_are_all_there(vonage: VonageTwin, member: Member) -> None:
+    for key in ("k1", "k2"):
+        announce(member, "Hi", key=key)
+    for _time in range(2):
+        hear(say_at_vonage(vonage, member, "Hi"))
+    assert lines() == ["Hi", "Hi"]
+
+
+def test_lines_in_the_same_words_that_were_announced_one_by_one_are_all_there(vonage: VonageTwin, member: Member) -> None:
+    for key in ("k1", "k2"):
+        announce(member, "Hi", key=key)
+        hear(say_at_vonage(vonage, member, "Hi"))
+    assert lines() == ["Hi", "Hi"]
+
+
+def test_an_announcement_that_is_repeated_counts_once(vonage: VonageTwin, member: Member) -> None:
+    for _time in range(2):
+        announce(member, "Hi")
+        hear(say_at_vonage(vonage, member, "Hi"))
+    assert lines() == ["Hi"]
+
+
+def test_a_line_that_is_at_vonage_twice_and_came_by_our_own_door_too_is_one_line(vonage: VonageTwin, member: Member) -> None:
+    announce(member, "Hi")
+    webhooks = [say_at_vonage(vonage, member, "Hi") for _time in range(2)]
+    bring(member, "Hi")
+    work()
+    for webhook in webhooks:
+        hear(webhook)
+    assert lines() == ["Hi"]
+
+
+def test_the_same_words_much_later_are_another_line_though_nobody_announced_them(vonage: VonageTwin, member: Member) -> None:
+    announce(member, "Hi")
+    hear(say_at_vonage(vonage, member, "Hi"))
+    [told] = Member.objects.get(pk=member.pk).announced
+    told["taken_at"] = (timezone.now() - timedelta(seconds=61)).isoformat()
+    Member.objects.filter(pk=member.pk).update(announced=[told])
+    hear(say_at_vonage(vonage, member, "Hi"))
+    assert lines() == ["Hi", "Hi"]
+
+
+def test_somebody_elses_announcement_says_nothing_of_this_line(vonage: VonageTwin, member: Member, agent: User) -> None:
+    other = member_of(agent, member.conversation)
+    work()
+    announce(other, "Hi")
+    hear(say_at_vonage(vonage, other, "Hi"))
+    hear(say_at_vonage(vonage, member, "Hi"))
+    assert lines() == ["Hi", "Hi"]
+
+
+def test_each_line_is_about_the_order_that_it_was_announced_with(vonage: VonageTwin, member: Member) -> None:
+    webhooks = [say_at_vonage(vonage, member, text) for text in ("One", "Two")]
+    for number, text in ((1001, "One"), (1002, "Two")):
+        conversations.announce(member, about=number, key=text, text=text)
+    for webhook in webhooks:
+        hear(webhook)
+    assert [event.body.get("about") for event in Event.objects.filter(type="message")] == [1001, 1002]
+
+
+def test_a_line_that_vonage_kept_waiting_and_then_did_is_one_line(vonage: VonageTwin, member: Member) -> None:
+    announce(member, "Hi")
+    bring(member, "Hi")
+    work()  # it is not there yet, and is copied
+    hear(say_at_vonage(vonage, member, "Hi"))
+    assert (lines(), len(vonage.events(kind="message"))) == (["Hi"], 2)
+
+
+@pytest.mark.parametrize(("key", "text"), [("", "Hi"), ("k" * 65, "Hi"), (1, "Hi"), ("k1", ""), ("k1", None), ("k1", "x" * 9000)], ids=str)
+def test_what_is_no_announcement_is_refused(member: Member, key: object, text: object) -> None:
+    with pytest.raises(RefusedError):
+        conversations.announce(member, about=None, key=key, text=text)
+
+
+def test_few_announcements_are_kept_and_none_for_long(member: Member) -> None:
+    for number in range(30):
+        announce(member, str(number), key=str(number))
+    assert len(Member.objects.get(pk=member.pk).announced) == announced.MOST
+
+
+def test_an_announcement_holds_no_words(member: Member) -> None:
+    announce(member, "My secret")
+    assert "secret" not in str(Member.objects.get(pk=member.pk).announced)
 
 
 @THREADS

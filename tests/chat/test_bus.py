@@ -5,6 +5,7 @@ from pathlib import Path
 from queue import SimpleQueue
 
 import pytest
+from redis import Redis as Client
 
 from accounts.models import User
 from chat import conversations, wakes
@@ -69,6 +70,16 @@ def test_a_new_row_wakes_the_workers_of_other_processes(buses: list[Bus], monkey
     monkeypatch.setattr(wakes, "_listeners", {nudges})
     buses[0]._wake()
     assert nudges.get(timeout=30) is None
+
+
+@pytest.mark.parametrize("data", ["hello", "[1]", '"x"', "null", "{", '{"room": 1, "hint": []}', b"\xff"])
+def test_what_another_program_publishes_under_our_name_is_passed_over(
+    buses: list[Bus], redis: Redis, heard: "SimpleQueue[tuple[str, Hint]]", data: str | bytes
+) -> None:
+    with Client.from_url(redis.url) as stranger:
+        stranger.publish("ordersupport", data)
+    buses[0]._relay("CON-4", Hint(kind="events", sequence=4))
+    assert heard.get(timeout=30)[0] == "CON-4"
 
 
 def test_the_bus_comes_back_after_redis_was_away(buses: list[Bus], redis: Redis, heard: "SimpleQueue[tuple[str, Hint]]") -> None:

@@ -13,7 +13,8 @@ from accounts.models import AuditEntry, User
 from chat import conversations
 from chat.coordinator import drain
 from chat.entry.models import AddressNotice
-from orders.models import Order, StoredMail
+from orders.mail_models import StoredMail
+from orders.models import Order
 from tests.opening import come_in, link_to, press
 
 NEW = "mallory@example.com"
@@ -144,3 +145,8 @@ def test_somebody_without_a_conversation_is_told_too(alice: User, api_key: str) 
     patch(api_key, email=NEW)
     assert "alice@example.com" in StoredMail.objects.get().to
     assert conversations.open_for(alice).links.count() == 0
+
+
+def test_a_former_address_that_is_still_to_be_told_is_the_customers_for_an_erasure(alice: User) -> None:
+    AddressNotice.objects.create(person=alice, address="former@example.com")
+    assert "former@example.com" in privacy.terms_of(alice).addresses

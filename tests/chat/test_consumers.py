@@ -1,6 +1,7 @@
 """The sockets, driven as browsers drive them: connect, send JSON, compare the whole answer."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any, NoReturn
 
 import pytest
@@ -15,6 +16,7 @@ from chat.conversations import RefusedError
 from chat.hub import hub
 from chat.models import Conversation, Member
 from tests.accounts.sockets import Frame, Socket, browser_test, live_test
+from tests.chat.vonage_side import order_told
 from tests.opening import enter, link_to
 
 
@@ -176,6 +178,25 @@ async def test_a_message_is_acknowledged_as_it_was_stored(conversation: Conversa
         assert stored["body"] == {"message_type": "text", "text": "Hello", "about": 1001}
 
 
+@browser_test
+async def test_a_line_that_goes_through_vonage_is_announced(conversation: Conversation, alices: Client) -> None:
+    async with Socket(path(conversation, "?after=1"), alices) as socket:
+        await socket.until("live")
+        await socket.send({"type": "about", "order": 1001, "client_key": "k-1", "text": "Hello"})
+        await socket.send({"type": "ping"})
+        await socket.until("pong")
+    [announced] = (await Member.objects.aget(user__username="alice")).announced
+    assert (announced["key"], announced["about"], announced["taken_at"]) == ("k-1", 1001, None)
+
+
+@browser_test
+async def test_an_announcement_that_can_t_be_taken_is_refused(conversation: Conversation, alices: Client) -> None:
+    async with Socket(path(conversation, "?after=1"), alices) as socket:
+        await socket.until("live")
+        await socket.send({"type": "about", "order": 1001, "client_key": "k-1", "text": 7})
+        assert (await socket.until("error"))["code"] == "bad_type"
+
+
 @live_test
 async def test_a_message_reaches_both_sides(conversation: Conversation, alices: Client, agents: Client) -> None:
     async with Socket(path(conversation, "?after=2"), alices) as mine, Socket(path(conversation, "?after=2"), agents) as theirs:
@@ -221,6 +242,7 @@ WIDE = [["x"] * 10]
 REFUSED: list[tuple[Any, str, Any]] = [
     (message(""), "empty", "k-1"),
     (message(" \n "), "empty", "k-1"),
+    (message("\u200b\u2060"), "empty", "k-1"),
     (message("x" * 8001), "too_long", "k-1"),
     (message("a\x00b"), "bad_text", "k-1"),
     (message("\ud800"), "bad_text", "k-1"),
@@ -243,6 +265,7 @@ REFUSED: list[tuple[Any, str, Any]] = [
     (message(message_type="image"), "bad_type", "k-1"),
     ({"type": "send", "client_key": "k-1"}, "bad_type", "k-1"),
     ({"type": "send", "client_key": "k-1", "event": []}, "bad_type", "k-1"),
+    ({"type": "send", "client_key": "k-1", "event": {"body": {}}}, "empty", "k-1"),
     ({"type": "send", "client_key": "k-1", "event": {"type": "message", "body": "Hello"}}, "bad_type", "k-1"),
     ({"type": "send", "client_key": "k-1", "event": {"type": "member:left", "body": {"text": "x"}}}, "bad_type", "k-1"),
     ({"type": "send", "client_key": "k-1", "event": {"type": "custom:order-confirm-event", "body": {"text": "x"}}}, "bad_type", "k-1"),
@@ -381,7 +404,9 @@ async def test_seen_is_told_to_the_others_and_stored(conversation: Conversation,
         await mine.until("live")
         await theirs.until("live")
         await mine.send({"type": "seen", "sequence": 2})
-        assert await theirs.receive() == {"type": "seen", "from": alice.public_id, "sequence": 2}
+        told = await theirs.receive()
+        assert told == {"type": "seen", "from": alice.public_id, "sequence": 2, "at": told["at"]}
+        assert datetime.now(UTC) - datetime.fromisoformat(told["at"]) < timedelta(minutes=1)
         assert await mine.ask({"type": "ping"}) == {"type": "pong"}
     assert (await member_of(conversation, "alice")).seen_sequence == 2
 
@@ -398,24 +423,49 @@ async def test_what_came_in_live_can_be_seen(conversation: Conversation, alices:
     assert (await member_of(conversation, "alice")).seen_sequence == event["id"]
 
 
+@pytest.mark.parametrize("sequence", [2**52, 2**53, 10**20, 10**4000 - 1], ids=["2**52", "2**53", "10**20", "4000 digits"])
 @browser_test
-async def test_seen_of_the_future_is_named_and_counts_as_the_last_event(conversation: Conversation, alices: Client) -> None:
+async def test_seen_of_the_future_is_named_and_counts_as_the_last_event(conversation: Conversation, alices: Client, sequence: int) -> None:
     async with Socket(path(conversation, "?after=1"), alices) as socket:
         await socket.until("live")
-        answer = await socket.ask({"type": "seen", "sequence": 2**52})
+        answer = await socket.ask({"type": "seen", "sequence": sequence})
         assert answer == {"type": "error", "client_key": None, "code": "future_sequence", "detail": answer["detail"], "retry": False}
         assert await socket.ask({"type": "ping"}) == {"type": "pong"}
     assert (await member_of(conversation, "alice")).seen_sequence == 1
 
 
-@pytest.mark.parametrize("sequence", [None, "1", True, -1, 2**64, 1.0, [1], float("nan")])
+NO_NUMBERS: list[Frame] = [{"sequence": value} for value in (None, "1", True, -1, 1.0, [1], {}, float("nan"))]
+
+
+@pytest.mark.parametrize("more", [*NO_NUMBERS, {}], ids=str)
 @browser_test
-async def test_seen_of_nothing_is_ignored(conversation: Conversation, alices: Client, sequence: Any) -> None:
+async def test_seen_of_nothing_is_named_and_moves_no_mark(conversation: Conversation, alices: Client, more: Frame) -> None:
     async with Socket(path(conversation, "?after=1"), alices) as socket:
         await socket.until("live")
-        await socket.send({"type": "seen", "sequence": sequence})
+        answer = await socket.ask({"type": "seen", **more})
+        assert answer == {"type": "error", "client_key": None, "code": "bad_frame", "detail": answer["detail"], "retry": False}
         assert await socket.ask({"type": "ping"}) == {"type": "pong"}
     assert (await member_of(conversation, "alice")).seen_sequence == 0
+
+
+@pytest.mark.parametrize("order", ["1002", True, -1, 0, 1.0, [1], {}, float("nan"), 2**53])
+@browser_test
+async def test_an_announced_order_that_is_none_is_named(conversation: Conversation, alices: Client, order: Any) -> None:
+    async with Socket(path(conversation, "?after=1"), alices) as socket:
+        await socket.until("live")
+        answer = await socket.ask({"type": "about", "order": order})
+        assert answer == {"type": "error", "client_key": None, "code": "bad_frame", "detail": answer["detail"], "retry": False}
+        assert await socket.ask({"type": "ping"}) == {"type": "pong"}
+
+
+@pytest.mark.parametrize("more", [{}, {"order": None}, {"order": 1002}], ids=str)
+@browser_test
+async def test_an_announced_order_or_none_at_all_is_taken_in_silence(conversation: Conversation, alices: Client, more: Frame) -> None:
+    async with Socket(path(conversation, "?after=1"), alices) as socket:
+        await socket.until("live")
+        await socket.send({"type": "about", **more})
+        assert await socket.ask({"type": "ping"}) == {"type": "pong"}
+    assert (await member_of(conversation, "alice")).about_next == more.get("order")
 
 
 # --- Who may -----------------------------------------------------------------------------------------------------------
@@ -497,8 +547,41 @@ async def test_the_inbox_shows_a_conversation_as_soon_as_it_changes(
         assert await socket.receive() == {"type": "conversation", "conversation": (await rows())[0]}
 
 
+@live_test
+async def test_a_row_that_was_found_by_an_order_stays_with_it_when_it_changes(
+    conversation: Conversation, agents: Client, alice: User
+) -> None:
+    for number in (1001, 1002):
+        await sync_to_async(order_told)(alice, number)
+    async with Socket("/ws/inbox/?q=%231001", agents) as socket:
+        await socket.until("live")
+        await write(conversation, alice, "Hello")
+        row = (await socket.receive())["conversation"]
+        assert (row["order"]["id"], row["url"].rpartition("/")[2]) == (1001, "1001")
+
+
+@live_test
+async def test_what_an_agent_has_read_is_no_longer_unread_in_their_own_inbox(
+    conversation: Conversation, agents: Client, agent: User, alice: User, bob: User
+) -> None:
+    event = await write(conversation, alice, "Hello")
+
+    @sync_to_async
+    def read(reader: User) -> None:
+        conversations.see(conversations.join(Conversation.objects.get(pk=conversation.pk), reader), event["id"])
+
+    await sync_to_async(lambda: conversations.join(conversation, bob))()
+    async with Socket("/ws/inbox/", agents) as socket:
+        await socket.until("live")
+        await read(bob)
+        await read(agent)
+        row = (await socket.receive())["conversation"]
+        assert (row["id"], row["unread"]) == (conversation.public_id, 0)
+        assert await socket.hears_nothing()
+
+
 @browser_test
-async def test_the_inbox_knows_no_frames_but_ping(agents: Client) -> None:
+async def test_the_inbox_takes_no_messages(agents: Client) -> None:
     async with Socket("/ws/inbox/", agents) as socket:
         await socket.until("live")
         assert (await socket.ask(message()))["code"] == "bad_frame"

@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
 from accounts.models import User
-from chat import conversations, record
+from chat import conversations, record, shapes
 from chat.conversations import RefusedError
 from chat.models import Conversation, Event, Member
 from tests.accounts.threads import THREADS, at_once
@@ -193,6 +193,7 @@ CANCELLED: dict[str, object] = {
     "previous": "confirmed",
     "total": "0.00",
     "currency": "EUR",
+    "lines": [],
 }
 
 
@@ -341,6 +342,13 @@ def test_an_order_that_is_told_makes_nobody_wait(conversation: Conversation) -> 
     assert conversation.waiting_since is None
 
 
+def test_an_agent_who_only_looks_moves_nothing_in_the_inbox(member: Member, conversation: Conversation, agent: User) -> None:
+    event = conversations.send_text(member, "Hello")
+    conversations.join(conversation, agent)
+    conversation.refresh_from_db()
+    assert (conversation.last_event_at, conversation.sequence) == (event.created_at, event.sequence + 1)
+
+
 def test_the_last_words_fit_their_column(member: Member, conversation: Conversation) -> None:
     conversations.send_text(member, "汉" * 8000)
     conversation.refresh_from_db()
@@ -358,6 +366,69 @@ def test_seen_never_moves_back(member: Member) -> None:
     conversations.see(member, 1)
     member.refresh_from_db()
     assert member.seen_sequence == 2
+
+
+# When a mark last passed a message of the other side: it is read for as long as the conversation is.
+
+SEEN, LATER = "2026-11-22T10:00:00Z", "2026-11-22T11:00:00Z"
+
+
+@pytest.fixture
+def answered(member: Member, conversation: Conversation, agent: User) -> Member:
+    """Alice, who has seen the agent's answer at SEEN."""
+    event = conversations.send_text(conversations.join(conversation, agent), "Hello!")
+    member.conversation.refresh_from_db()
+    with time_machine.travel(SEEN, tick=False):
+        conversations.see(member, event.sequence)
+    return member
+
+
+def seen_at(member: Member) -> str | None:
+    """When the other side says that it was."""
+    member.refresh_from_db()
+    moment = shapes.member(member, member.conversation)["seen_at"]
+    return moment and moment.replace(".000", "")
+
+
+def test_the_moment_of_a_mark_is_that_of_the_message_it_passed(answered: Member) -> None:
+    assert seen_at(answered) == SEEN
+
+
+def test_what_is_no_message_does_not_move_the_moment(answered: Member) -> None:
+    event = conversations.add_event(answered.conversation, "custom:order-confirm-event", WIDGET)
+    with time_machine.travel(LATER, tick=False):
+        assert conversations.see(answered, event.sequence)
+    assert seen_at(answered) == SEEN
+
+
+def test_ones_own_side_does_not_move_the_moment(answered: Member, agent: User, bob: User) -> None:
+    colleague = conversations.join(answered.conversation, bob)
+    event = conversations.send_text(conversations.join(answered.conversation, agent), "From here too")
+    colleague.conversation.refresh_from_db()
+    conversations.see(colleague, event.sequence)
+    assert seen_at(colleague) is None
+
+
+def test_the_customers_words_move_an_agents_moment(answered: Member, agent: User) -> None:
+    event = conversations.send_text(answered, "Thank you")
+    reader = conversations.join(answered.conversation, agent)
+    reader.conversation.refresh_from_db()
+    with time_machine.travel(LATER, tick=False):
+        conversations.see(reader, event.sequence)
+    assert seen_at(reader) == LATER
+
+
+def test_who_writes_below_an_answer_has_seen_it_then(answered: Member, agent: User) -> None:
+    conversations.send_text(conversations.join(answered.conversation, agent), "One more thing")
+    with time_machine.travel(LATER, tick=False):
+        conversations.send_text(answered, "Yes?")
+    assert seen_at(answered) == LATER
+
+
+def test_who_writes_below_what_they_have_seen_saw_it_before(answered: Member) -> None:
+    with time_machine.travel(LATER, tick=False):
+        conversations.send_text(answered, "Yes?")
+    assert seen_at(answered) == SEEN
 
 
 def test_the_sender_has_seen_their_own_message(member: Member) -> None:

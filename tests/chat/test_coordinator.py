@@ -3,21 +3,27 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, ProgrammingError, connection
 from django.utils import timezone
+from django_guid import clear_guid, get_guid, set_guid
 from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
 from accounts.models import User
-from chat import coordinator, outbox, wakes
+from chat import chores, coordinator, outbox, wakes
 from chat.coordinator import Coordinator, drain
+from chat.models import WorkerBeat
 from chat.outbox import BackendError, Call, State, Work
+from chat.tasks import Task
 from orders.models import Order, OrderConfirmation, OrderStatusChange
 from tests.accounts.threads import THREADS
+from tests.chat.worker_side import at_work
 from tests.running import wait_for
 
 Rule = Callable[[OrderConfirmation], Work]
@@ -55,6 +61,18 @@ def worker(rule: Callable[[Rule], None], monkeypatch: pytest.MonkeyPatch) -> Ite
     started.thread.start()
     yield started
     started.end()
+
+
+class Watched(Coordinator):
+    """One that notes, of each call that it hands out, whether what came before it may still be undone."""
+
+    def __init__(self) -> None:
+        super().__init__(threads=4)
+        self.undoable: list[bool] = []
+
+    def _hand_out(self, task: Task, call: Call) -> None:
+        self.undoable.append(connection.in_atomic_block)
+        super()._hand_out(task, call)
 
 
 class Steps:
@@ -97,6 +115,21 @@ def new_row(customer: User) -> OrderConfirmation:
 def state_of(row: OrderConfirmation) -> str:
     """As stored."""
     return OrderConfirmation.objects.get(pk=row.pk).state
+
+
+class Short(ThreadPoolExecutor):
+    """A pool that gets no thread at first. It says so, and like the real one keeps what it was given for the first thread that it gets."""
+
+    def __init__(self) -> None:
+        super().__init__(1)
+        self.kept: list[tuple[Any, ...]] = []
+
+    def submit(self, *call: Any) -> Any:  # type: ignore[override]
+        """The second time goes well."""
+        self.kept.append(call)
+        if len(self.kept) == 1:
+            raise RuntimeError("can't start new thread")
+        return [super(Short, self).submit(*each) for each in self.kept][-1]
 
 
 # --- One attempt -------------------------------------------------------------------------------------------------------
@@ -191,6 +224,24 @@ def test_a_fault_of_ours_tells_no_secrets(alice: User, rule: Callable[[Rule], No
     assert "alice" not in OrderConfirmation.objects.get(pk=row.pk).last_error
 
 
+@pytest.mark.parametrize("failure", [ValueError("a fault"), ProgrammingError("no such table")])
+def test_a_chore_that_fails_holds_up_neither_rows_nor_other_chores(
+    alice: User, rule: Callable[[Rule], None], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, failure: Exception
+) -> None:
+    def fail() -> None:
+        raise failure
+
+    done: list[int] = []
+    monkeypatch.setattr(chores, "_chores", [(0.0, fail), (0.0, lambda: done.append(1))])
+    row = new_row(alice)
+    rule(lambda row: (yield Call(lambda: None, local=True)))
+    own = Coordinator(threads=2)
+    for _turn in range(3):
+        own._turn()
+    assert (state_of(row), bool(done)) == (State.DONE, True)
+    assert "we try again" in caplog.text
+
+
 @pytest.mark.usefixtures("as_soon_as_the_product_has_it")
 def test_a_step_that_the_database_refuses_is_tried_again_soon(alice: User, rule: Callable[[Rule], None]) -> None:
     rule(refused(OperationalError("deadlock detected")))
@@ -270,6 +321,17 @@ def test_calls_to_the_outside_run_in_the_pool(alice: User, rule: Callable[[Rule]
 
 
 @THREADS
+def test_no_call_leaves_before_the_commit_of_what_came_before_it(alice: User, rule: Callable[[Rule], None]) -> None:
+    steps, worker = Steps(calls=2), Watched()
+    rule(steps)
+    steps.go_on(2)
+    new_row(alice)
+    with at_work(worker):
+        wait(steps.ended)
+    assert worker.undoable == [False, False]
+
+
+@THREADS
 def test_a_result_comes_back_from_the_pool(alice: User, rule: Callable[[Rule], None], worker: Worker) -> None:
     results: SimpleQueue[str] = SimpleQueue()
 
@@ -279,6 +341,38 @@ def test_a_result_comes_back_from_the_pool(alice: User, rule: Callable[[Rule], N
     rule(own)
     new_row(alice)
     assert results.get(timeout=PATIENCE_SECONDS) == "<1@provider>"
+
+
+@THREADS
+def test_a_call_in_the_pool_has_the_correlation_id_of_its_row(alice: User, rule: Callable[[Rule], None], worker: Worker) -> None:
+    ended = threading.Semaphore(0)
+
+    def own(row: OrderConfirmation) -> Work:
+        row.stamp(message_id=(yield Call(get_guid)))
+        ended.release()
+
+    rule(own)
+    set_guid("3f1c0000-0000-4000-8000-000000000000")
+    row = new_row(alice)
+    clear_guid()
+    wait(ended)
+    worker.end()
+    assert OrderConfirmation.objects.get(pk=row.pk).message_id == "3f1c0000-0000-4000-8000-000000000000"
+
+
+@THREADS
+def test_a_call_for_which_there_is_no_thread_waits_and_the_worker_goes_on(alice: User, bob: User, rule: Callable[[Rule], None]) -> None:
+    made: SimpleQueue[str] = SimpleQueue()
+    rule(lambda row: (yield Call(partial(made.put, row.order.customer.username))))
+    worker = Coordinator(threads=4)
+    worker._pool = Short()
+    short = new_row(alice)
+    with at_work(worker):
+        wait_for(lambda: OrderConfirmation.objects.get(pk=short.pk).error_code == "no_thread", "the row to be given back")
+        new_row(bob)
+        assert made.get(timeout=PATIENCE_SECONDS) == "bob"
+    short.refresh_from_db()
+    assert (short.lease_token, short.is_unknown, made.empty()) == (None, False, True)
 
 
 @THREADS
@@ -372,6 +466,12 @@ def test_told_to_stop_it_begins_nothing_new(alice: User, rule: Callable[[Rule], 
 
 
 @THREADS
+def test_a_worker_at_work_shows_it(db: None) -> None:
+    with at_work(Coordinator(threads=4)) as own:
+        wait_for(lambda: WorkerBeat.objects.filter(name=own.name).exists(), "its sign for /readyz")
+
+
+@THREADS
 def test_idle_and_told_to_stop_it_ends(worker: Worker) -> None:
     assert worker.end()
 
@@ -432,6 +532,20 @@ def test_a_new_row_wakes_nobody_before_the_commit(heard: SimpleQueue[Any], alice
     Order.objects.create(customer=alice)
     with pytest.raises(Empty):
         heard.get_nowait()
+
+
+@THREADS
+def test_a_row_that_nobody_was_woken_for_is_found_within_seconds(alice: User, rule: Callable[[Rule], None]) -> None:
+    """As when a retry's time comes, a lease ends, or another process wrote it while Redis was away."""
+    steps = Steps()
+    rule(steps)
+    steps.go_on(2)
+    row = new_row(alice)
+    with at_work(Coordinator(threads=4)):
+        wait(steps.ended)
+        wait_for(lambda: state_of(row) == State.DONE, "its end")
+        OrderConfirmation.objects.filter(pk=row.pk).update(state=State.WAITING, next_attempt_at=outbox.clock())
+        wait(steps.ended)
 
 
 def test_a_coordinator_that_ended_hears_nothing_more(heard: SimpleQueue[Any]) -> None:

@@ -1,5 +1,6 @@
 """What a page shows is computed from the events alone."""
 
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -11,6 +12,7 @@ from chat import conversations, folds
 from chat.models import Event
 
 CONFIRMED, STATUS = folds.ORDER_CONFIRMED, folds.ORDER_STATUS
+MOVED = {"moved_at": "2026-11-22T09:48:35.123Z"}
 
 
 def confirmed(number: Any = 1001, **more: Any) -> Event:
@@ -21,7 +23,8 @@ def confirmed(number: Any = 1001, **more: Any) -> Event:
 
 def moved(number: Any = 1001, **more: Any) -> Event:
     """The event that tells of an order's new status."""
-    return Event(type=STATUS, body={"id": number, "version": 1, "status": "shipped", "previous": "placed"} | more)
+    body = {"id": number, "version": 1, "status": "shipped", "previous": "placed", "moved_at": MOVED["moved_at"]}
+    return Event(type=STATUS, body=body | more)
 
 
 def test_no_events_are_no_orders() -> None:
@@ -43,12 +46,18 @@ def test_a_status_changes_its_own_order_only() -> None:
 
 def test_a_status_keeps_what_it_doesnt_tell() -> None:
     (order,) = folds.orders_from([confirmed(), moved()])
-    assert order == confirmed().body | {"status": "shipped"}
+    assert order == confirmed().body | MOVED | {"status": "shipped"}
 
 
-def test_a_status_brings_version_sum_and_currency() -> None:
+def test_a_status_brings_the_sum_with_the_lines_that_make_it_up() -> None:
+    news = {"version": 2, "total": "5.00", "currency": "USD", "lines": [{"name": "Cup", "quantity": 1}], "lines_left_out": 3}
+    (order,) = folds.orders_from([confirmed(lines=[{"name": "Mug", "quantity": 2}], lines_left_out=0), moved(**news)])
+    assert order == confirmed(**news).body | MOVED | {"status": "shipped"}
+
+
+def test_a_status_with_a_sum_alone_leaves_the_sum_that_the_lines_make_up() -> None:
     (order,) = folds.orders_from([confirmed(), moved(version=2, total="5.00", currency="USD")])
-    assert (order["version"], order["total"], order["currency"]) == (2, "5.00", "USD")
+    assert (order["version"], order["total"], order["currency"]) == (2, "9.98", "EUR")
 
 
 def test_a_status_of_an_order_that_was_never_told_shows_nothing() -> None:
@@ -57,7 +66,20 @@ def test_a_status_of_an_order_that_was_never_told_shows_nothing() -> None:
 
 def test_an_order_told_again_is_shown_as_told_last() -> None:
     (order,) = folds.orders_from([confirmed(), moved(), confirmed(version=2, total="5.00")])
-    assert order == confirmed(version=2, total="5.00").body
+    assert order == confirmed(version=2, total="5.00").body | MOVED
+
+
+def test_since_when_an_order_stands_so_is_of_the_last_move() -> None:
+    later = "2026-11-24T10:00:00.000Z"
+    (order,) = folds.orders_from([confirmed(), moved(), moved(status="delivered", moved_at=later)])
+    assert (order["status"], order["moved_at"]) == ("delivered", later)
+
+
+def test_a_move_that_does_not_say_when_it_was_is_of_when_it_was_told() -> None:
+    event = moved()
+    del event.body["moved_at"]
+    event.created_at = datetime.fromisoformat(MOVED["moved_at"])
+    assert folds.orders_from([confirmed(), event])[0]["moved_at"] == MOVED["moved_at"]
 
 
 @pytest.mark.parametrize("number", [None, "1001", 1.5, [1], {"a": 1}, True])
@@ -141,7 +163,7 @@ def test_an_agent_reads_who_ordered() -> None:
 
 def test_a_long_order_is_told_by_its_first_articles() -> None:
     told = folds.sentence(confirmed(lines=LINES, lines_left_out=6).body, role="agent", customer="Alice")
-    assert told == "Alice purchased 1 × Mug, 1 × Cup, 1 × Plate and 7 more articles for €9.98."
+    assert told == "Alice purchased 1 × Mug; 1 × Cup; 1 × Plate and 7 more articles for €9.98."
 
 
 def test_an_event_that_names_no_articles_speaks_for_itself() -> None:

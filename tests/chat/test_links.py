@@ -1,5 +1,6 @@
 """A link opens one conversation beside one order, for a while, until somebody ends it; and what is stored of it opens nothing."""
 
+import re
 import time
 import uuid
 from collections.abc import Callable
@@ -19,7 +20,8 @@ from chat.coordinator import drain
 from chat.entry.models import AccessLink, LinkUse
 from chat.models import Conversation, Event
 from chat.phones.models import Notice
-from orders.models import Order, OrderConfirmation, StoredMail
+from orders.mail_models import StoredMail
+from orders.models import Order, OrderConfirmation
 from tests.opening import come_in, link_to, press, token_in
 
 NOW = datetime(2026, 11, 22, 9, 48, tzinfo=UTC)
@@ -163,7 +165,7 @@ def test_fifty_scanners_change_nothing_and_one_person_comes_in(client: Client, a
     drain()
     link = link_to(alice.conversation, order.number)
     before = Event.objects.count()
-    statuses = {getattr(Client(), method)(link).status_code for method in ("get", "head") for _visit in range(25)}
+    statuses = {getattr(Client(), method)(link).status_code for method in ("get", "head") for _visit in range(50)}
     assert (statuses, Session.objects.count(), Event.objects.count(), Notice.objects.count(), LinkUse.objects.count()) == (
         {200},
         0,
@@ -195,6 +197,25 @@ def test_the_page_before_names_shop_and_masked_order_and_nothing_else(client: Cl
         False,
         False,
     )
+
+
+def words_of(answer: Any) -> str:
+    """What a person may read of a page, and what stands in its fields; not what is for its scripts."""
+    return re.sub(
+        r'<script.*?</script>|<i data-key.*?</i>|(href|action|value|datetime)="[^"]*"', "", answer.content.decode(), flags=re.DOTALL
+    )
+
+
+@pytest.mark.parametrize("language", ["en", "zh-hans"])
+def test_who_has_ordered_nothing_reads_of_no_order(client: Client, conversation: Conversation, alice: User, language: str) -> None:
+    User.objects.filter(pk=alice.pk).update(language=language)
+    link, friend = link_to(conversation, 0), Client()
+    pages = [client.get(link), come_in(client, link), come_in(friend, link)]
+    friend.post(link.partition("?")[0] + "/code", {"ask": "1"})
+    drain()
+    mail = StoredMail.objects.get()
+    named = [re.search(r"(?i)(order|订单) *0\b", words) for words in (*map(words_of, pages), mail.text, mail.html)]
+    assert ([page.status_code for page in pages], named) == ([200] * 3, [None] * 5)
 
 
 @pytest.mark.parametrize("is_good", [True, False])

@@ -19,7 +19,8 @@ from chat.entry import answers
 from chat.entry.models import MailedAnswer
 from chat.models import Conversation, Event, Member
 from chat.outbox import State
-from orders.models import Order, StoredMail
+from orders.mail_models import StoredMail
+from orders.models import Order
 from tests.accounts.threads import THREADS, at_once
 from tests.chat.test_new_link import lose_the_answer
 from tests.opening import come_in
@@ -95,6 +96,20 @@ def test_whoever_writes_has_seen_what_is_above(talk: Conversation, agent: User) 
     assert talk.untold_since is None
 
 
+def test_whoever_writes_without_an_answer_before_their_eyes_gets_its_mail(talk: Conversation, agent: User) -> None:
+    answer = write(talk, agent, "It is on its way.")
+    write(talk, talk.customer, "And the other order?", based_on=answer.sequence - 1)
+    later(minutes=3)
+    assert ["It is on its way." in text for text in mailed()] == [True]
+
+
+def test_whoever_writes_with_an_answer_before_their_eyes_gets_no_mail(talk: Conversation, agent: User) -> None:
+    answer = write(talk, agent, "It is on its way.")
+    write(talk, talk.customer, "Thank you.", based_on=answer.sequence)
+    later(minutes=3)
+    assert mailed() == []
+
+
 def test_a_mail_holds_all_that_is_unseen_and_nothing_else(talk: Conversation, agent: User) -> None:
     write(talk, agent, "I look.")
     see(talk, talk.customer)
@@ -146,6 +161,14 @@ def test_who_can_not_be_mailed_is_not(talk: Conversation, agent: User, lacks: di
     later(minutes=3)
     talk.refresh_from_db()
     assert (MailedAnswer.objects.count(), talk.untold_since) == (0, None)
+
+
+def test_an_answer_to_an_address_that_no_server_takes_names_its_own_button(talk: Conversation, agent: User) -> None:
+    User.objects.filter(pk=talk.customer_id).update(email="älice@example.com")
+    write(talk, agent, "It is on its way.")
+    later(minutes=3)
+    words = "The mail address älice@example.com has letters that mail servers refuse. Correct it, then press “Retry now”."
+    assert MailedAnswer.objects.get().last_error == words
 
 
 def test_without_an_order_there_is_no_mail(bob: User, agent: User) -> None:

@@ -6,10 +6,12 @@ import pytest
 from pytest_django import Settings
 
 from accounts.models import User
-from chat import conversations, mirror, outbox
-from chat.models import Conversation, Event, MirroredEvent, MirrorRefusal
+from chat import conversations, leases, mirror
+from chat.mirrored import MirroredEvent, MirrorRefusal
+from chat.models import Conversation, Event
 from chat.outbox import State
-from orders.models import Order, StoredMail
+from orders.mail_models import StoredMail
+from orders.models import Order
 from tests.chat.vonage_side import calls, member_of, order_told, own_ids, row_of, vonage_side, work, work_again
 from tests.twins import VonageTwin
 
@@ -185,7 +187,7 @@ def test_what_a_dead_worker_holds_leaves_the_others_their_threads(
     for number in range(50):
         order_told(User.objects.create_user(f"more-{number}"))
     with monkeypatch.context() as patch:
-        patch.setattr(outbox, "WORKER", 0xDEAD)
+        patch.setattr(leases, "WORKER", 0xDEAD)
         MirroredEvent.claim(50)
     assert len(MirroredEvent.claim(50)) == MirroredEvent.MOST_AT_ONCE
 

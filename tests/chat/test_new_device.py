@@ -14,7 +14,8 @@ from chat.coordinator import drain
 from chat.entry import codes, devices
 from chat.entry.models import AccessLink, Device, LinkUse, MailedCode
 from chat.models import Conversation, Event
-from orders.models import Order, StoredMail
+from orders.mail_models import StoredMail
+from orders.models import Order
 from tests.accounts.threads import THREADS, at_once
 from tests.opening import come_in, link_to, press
 
@@ -188,9 +189,20 @@ def test_the_code_leaves_once_however_often_its_row_is_worked_on(friend: Client,
     assert StoredMail.objects.filter(params__has_key="code").count() == 1
 
 
+def test_a_code_that_had_nowhere_to_go_names_no_button_that_isnt_there(friend: Client, order: Order) -> None:
+    User.objects.filter(pk=order.customer_id).update(email="")
+    ask(friend, order)
+    words = "Alice Martin has no mail address. Add one to the customer, then let them ask for another code."
+    assert MailedCode.objects.get().last_error == words
+
+
 def test_nobody_is_mailed_before_they_ask(friend: Client, order: Order) -> None:
     drain()
     assert MailedCode.objects.count() == 0
+
+
+def test_whoever_opens_the_address_of_a_refused_code_again_is_led_back(friend: Client, order: Order) -> None:
+    assert friend.get(path(order, "/code"), follow=True).redirect_chain == [(path(order), 302)]
 
 
 def test_a_wrong_code_opens_nothing_and_is_written_down(friend: Client, order: Order) -> None:
@@ -388,6 +400,48 @@ def test_an_agent_mails_a_new_link_and_may_close_the_old_ones(
     fresh = StoredMail.objects.latest("pk").params["url"].removeprefix("http://localhost:3000")
     assert (answer.status_code, [customer.get(path(order)).status_code, friend.get(path(order)).status_code]) == (303, statuses)
     assert "Blue mug" in come_in(Client(), fresh).content.decode()
+
+
+def press_mail(desk: Client, order: Order) -> str:
+    """Mail a new link and see the page that follows, at once."""
+    desk.post(links.path_for(order.customer.conversation, order.number, username="agent") + "/link", {"mail": "1"})
+    return agents_page(desk, order)
+
+
+def test_a_link_is_called_mailed_only_once_its_mail_has_left(link: str, desk: Client, order: Order) -> None:
+    waiting = press_mail(desk, order)
+    drain()
+    done = agents_page(desk, order)
+    assert [("is being mailed" in page, "A new link was mailed on" in page) for page in (waiting, done)] == [(True, False), (False, True)]
+
+
+def test_a_link_whose_mail_was_refused_says_so_and_why(link: str, desk: Client, order: Order) -> None:
+    User.objects.filter(pk=order.customer_id).update(email="ålice@example.com")
+    press_mail(desk, order)
+    drain()
+    page = agents_page(desk, order)
+    assert ("could not be mailed" in page, "has letters that mail servers refuse" in page, "was mailed on" in page) == (True, True, False)
+
+
+def test_a_customer_without_an_address_is_offered_no_mail_and_the_agent_reads_why(link: str, desk: Client, order: Order) -> None:
+    User.objects.filter(pk=order.customer_id).update(email="")
+    press_mail(desk, order)
+    drain()
+    page = agents_page(desk, order)
+    assert "could not be mailed: there was no mail address" in page
+    assert ('name="mail"' in page, 'name="close"' in page, "so no link can be mailed" in page) == (False, False, True)
+
+
+@pytest.mark.parametrize(("email", "is_said"), [("", True), ("alice@example.com", False)])
+def test_above_the_field_stands_that_no_mail_tells_of_the_answer(desk: Client, order: Order, email: str, is_said: bool) -> None:
+    User.objects.filter(pk=order.customer_id).update(email=email)
+    assert ("so no mail tells them of your answer" in agents_page(desk, order)) is is_said
+
+
+def test_the_customer_reads_nothing_of_how_mails_to_them_fare(order: Order) -> None:
+    User.objects.filter(pk=order.customer_id).update(email="")
+    page = come_in(Client(), link_to(order.customer.conversation, order.number)).content.decode()
+    assert ("no mail tells" in page, "entry-card" in page) == (False, False)
 
 
 def test_closing_old_links_is_in_the_audit_log(link: str, desk: Client, agent: User, order: Order) -> None:

@@ -16,9 +16,11 @@ from chat.entry import mails, requests
 from chat.entry.models import AccessLink, LinkRequest, MailedLink
 from chat.outbox import BackendError, State
 from orders.backends import embedded
-from orders.models import Order, StoredMail
+from orders.mail_models import StoredMail
+from orders.models import Order
 from tests.accounts.threads import THREADS, at_once
 from tests.opening import come_in, link_to, press, token_in
+from tests.plans import led_by, many_people, plans
 
 Answer = Any
 
@@ -75,6 +77,13 @@ def test_two_people_of_one_address_get_a_link_each(order: Order, bob: User) -> N
     assert sorted(link.split("/")[2] for link in links_mailed()) == ["alice", "bob"]
 
 
+def test_an_address_is_looked_up_without_reading_all_people(order: Order) -> None:
+    many_people()
+    with plans() as found:
+        ask("ALICE@Example.com")
+    assert (len(links_mailed()), led_by("people_by_mail_address", found)) == (1, True)
+
+
 def test_the_typed_address_is_not_kept(order: Order) -> None:
     ask("alice@example.com")
     ask("nobody@example.com")
@@ -97,6 +106,11 @@ def test_strangers_fill_nobodys_mailbox(order: Order) -> None:
 
 def test_one_caller_asks_thirty_times_an_hour_at_most(db: None) -> None:
     answers = {Client().post("/new-link/", {"email": f"person-{number}@example.com"}).status_code for number in range(33)}
+    assert (answers, LinkRequest.objects.count()) == ({200}, 30)
+
+
+def test_a_caller_with_a_network_of_addresses_is_one_caller(db: None) -> None:
+    answers = {ask(f"person-{number}@example.com", REMOTE_ADDR=f"2001:db8:0:1::{number:x}").status_code for number in range(33)}
     assert (answers, LinkRequest.objects.count()) == ({200}, 30)
 
 
@@ -153,7 +167,9 @@ def test_a_customer_without_an_address_fails_where_staff_sees_it(order: Order) -
     order.customer.refresh_from_db()
     mails.mail_link(conversations.open_for(order.customer), order.number)
     drain()
-    assert MailedLink.objects.get().error_code == "no_address"
+    row = MailedLink.objects.get()
+    words = "Alice Martin has no mail address. Add one to the customer, then press “Retry now”."
+    assert (row.error_code, row.last_error) == ("no_address", words)
 
 
 def lose_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,13 +6,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import User
 from chat import backoff, outbox
-from chat.outbox import BackendError, LeaseLostError, State
+from chat.outbox import BackendError, LeaseLostError, State, TooEarlyError
 from orders.models import Order, OrderConfirmation
 from tests.accounts.threads import THREADS, at_once
 
@@ -185,15 +186,57 @@ def test_a_stamp_is_stored_and_on_the_row(claimed: OrderConfirmation) -> None:
 
 
 def test_a_row_whose_worker_always_dies_ends_as_failed_once_it_is_too_old(claimed: OrderConfirmation) -> None:
-    age(claimed, created_at=timezone.now() - timedelta(hours=25), next_attempt_at=timezone.now() - timedelta(seconds=1))
+    OrderConfirmation.objects.update(attempts=3)
+    age(claimed, tried_since=timezone.now() - timedelta(hours=25), next_attempt_at=timezone.now() - timedelta(seconds=1))
     assert OrderConfirmation.claim(10) == []
     assert stored(claimed).state == State.FAILED
     assert "ended in the middle" in stored(claimed).last_error
 
 
+def test_a_row_that_was_in_hand_when_the_workers_ended_for_days_is_tried_again(claimed: OrderConfirmation) -> None:
+    age(claimed, tried_since=timezone.now() - timedelta(days=3), next_attempt_at=timezone.now() - timedelta(days=3))
+    assert [found.pk for found in OrderConfirmation.claim(10)] == [claimed.pk]
+
+
 def test_an_old_row_that_nobody_tried_yet_is_tried(row: OrderConfirmation) -> None:
     age(row, created_at=timezone.now() - timedelta(hours=25))
     assert [found.pk for found in OrderConfirmation.claim(10)] == [row.pk]
+
+
+def test_a_row_that_no_worker_looked_at_for_days_has_its_whole_time_from_then_on(row: OrderConfirmation) -> None:
+    age(row, created_at=timezone.now() - timedelta(days=3))
+    OrderConfirmation.claim(1)[0].give_back(NOT_NOW)
+    assert stored(row).state == State.WAITING
+
+
+@pytest.mark.parametrize(
+    "held",
+    [TooEarlyError("Slow down.", retry_after=5.0), BackendError("Closed.", code="circuit_open"), BackendError("Full.", code="paced")],
+)
+def test_what_was_only_held_back_ends_no_row_however_old(claimed: OrderConfirmation, held: BackendError) -> None:
+    claimed.tried_since = timezone.now() - timedelta(hours=25)
+    claimed.give_back(held)
+    assert stored(claimed).state == State.WAITING
+
+
+# What a host finds due whose clock is an hour ahead. SQLite has no clock of its own; nor has it other hosts.
+FOUND_FROM_THE_FUTURE = {"postgresql": 0, "sqlite": 1}
+
+
+def test_a_host_whose_clock_is_ahead_takes_no_row_that_is_anothers(claimed: OrderConfirmation) -> None:
+    with time_machine.travel(timezone.now() + timedelta(hours=1)):
+        assert len(OrderConfirmation.claim(1)) == FOUND_FROM_THE_FUTURE[connection.vendor]
+
+
+# How long, in minutes, a row is held that is claimed or stamped by a host whose clock is an hour behind.
+HELD_FROM_THE_PAST = {"postgresql": pytest.approx(0.75, abs=0.1), "sqlite": pytest.approx(-59.25, abs=0.1)}
+
+
+def test_a_host_whose_clock_is_behind_holds_a_row_for_a_whole_lease(row: OrderConfirmation) -> None:
+    age(row, next_attempt_at=timezone.now() - timedelta(hours=2))
+    with time_machine.travel(timezone.now() - timedelta(hours=1)):
+        [held] = OrderConfirmation.claim(1)
+    assert wait_of(held) / 60 == HELD_FROM_THE_PAST[connection.vendor]
 
 
 # --- Ends and retries --------------------------------------------------------------------------------------------------
@@ -211,6 +254,11 @@ def test_a_finished_row_forgets_its_errors(claimed: OrderConfirmation) -> None:
     OrderConfirmation.claim(1)[0].finish()
     ended = stored(claimed)
     assert (ended.last_error, ended.error_code, ended.is_unknown) == ("", "", False)
+
+
+def test_a_cancelled_row_is_free(claimed: OrderConfirmation) -> None:
+    claimed.cancel("The order was taken back.")
+    assert (stored(claimed).state, stored(claimed).lease_token) == (State.CANCELLED, None)
 
 
 def test_a_cancelled_row_stays_cancelled_though_its_rule_returns(claimed: OrderConfirmation) -> None:
@@ -238,13 +286,13 @@ def test_a_permanent_refusal_ends_as_failed_with_its_sentence(claimed: OrderConf
 
 
 def test_a_row_older_than_the_maximum_age_fails_instead_of_waiting(claimed: OrderConfirmation) -> None:
-    claimed.created_at = timezone.now() - timedelta(hours=24, minutes=1)
+    claimed.tried_since = timezone.now() - timedelta(hours=24, minutes=1)
     claimed.give_back(NOT_NOW)
     assert stored(claimed).state == State.FAILED
 
 
 def test_a_row_younger_than_the_maximum_age_waits(claimed: OrderConfirmation) -> None:
-    claimed.created_at = timezone.now() - timedelta(hours=23, minutes=59)
+    claimed.tried_since = timezone.now() - timedelta(hours=23, minutes=59)
     claimed.give_back(NOT_NOW)
     assert stored(claimed).state == State.WAITING
 
@@ -296,7 +344,7 @@ def test_a_row_that_waited_for_long_waits_another_tenth_of_that_at_most(hours: f
 
 
 def test_an_hours_outage_is_over_for_every_row_within_six_minutes(claimed: OrderConfirmation) -> None:
-    claimed.attempts, claimed.created_at = 50, timezone.now() - timedelta(hours=1)
+    claimed.attempts, claimed.tried_since = 50, timezone.now() - timedelta(hours=1)
     claimed.give_back(NOT_NOW)
     assert 36 <= wait_of(claimed) + 1 <= 362
 
@@ -336,8 +384,9 @@ def test_a_waiting_row_can_be_retried_at_once(claimed: OrderConfirmation) -> Non
 
 
 def test_a_retried_row_has_its_whole_time_again(claimed: OrderConfirmation) -> None:
-    age(claimed, created_at=timezone.now() - timedelta(hours=25))
+    age(claimed, tried_since=timezone.now() - timedelta(hours=25))
     stored(claimed).give_back(NOT_NOW)
+    assert stored(claimed).state == State.FAILED
     stored(claimed).retry_now()
     OrderConfirmation.claim(1)[0].give_back(NOT_NOW)
     assert stored(claimed).state == State.WAITING

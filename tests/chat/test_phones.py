@@ -19,6 +19,7 @@ from ordersupport.asgi import application
 from tests.accounts.threads import THREADS, at_once
 from tests.chat import phone_side as side
 from tests.chat.phone_side import MARIA, ROBIN, texts, work, work_later, write
+from tests.chat.vonage_side import order_told
 from tests.opening import link_to
 
 
@@ -281,8 +282,10 @@ def test_a_text_says_nothing_of_the_customer(maria: User, as_alice: Client, alic
 
 
 def test_a_text_names_the_order_that_the_customer_wrote_about(maria: User, as_alice: Client, alice: User) -> None:
+    order_told(alice, 1001)
     member = conversations.join(side.conversation_of(alice), alice)
     conversations.send_text(member, "Hello", about=1001)
+    conversations.send_text(member, "Anybody there?")
     work()
     assert "order 1001:" in texts()[0][1]
 

@@ -305,6 +305,14 @@ def test_a_customer_does_not_wait_for_a_free_agent_for_ever(ringing: PhoneCall, 
     assert (told(bob), PhoneCall.objects.exclude(pk=ringing.pk).get().state) == (["requested agent", "busy agent"], State.CANCELLED)
 
 
+def test_nobody_is_rung_for_a_call_that_no_worker_saw_in_time(maria: User, as_alice: Client, alice: User) -> None:
+    ask(as_alice, alice)
+    side.minutes_pass(calls.GOOD_FOR.total_seconds() / 60 + 1)
+    work()
+    row = PhoneCall.objects.get()
+    assert (rung(), told(alice), row.state, row.error_code) == ([], ["requested agent", "failed agent"], State.FAILED, "too_late")
+
+
 def test_when_the_last_agent_went_off_duty_the_call_has_failed(maria: User, as_alice: Client, alice: User) -> None:
     ask(as_alice, alice)
     User.objects.filter(pk=maria.pk).update(on_duty=False)

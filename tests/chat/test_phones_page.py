@@ -88,6 +88,11 @@ def test_a_call_is_one_card_as_it_is_now(as_alice: Client, alice: User) -> None:
     assert [card[:-6] for card in cards(page_of(as_alice, alice))] == ["Call with Maria You are talking with Maria."]
 
 
+def test_an_agent_reads_whose_call_it_is(as_alice: Client, alice: User, maria: User) -> None:
+    tell(alice, "requested", "agent")
+    assert cards(page_of(side.log_in(maria), alice, "maria"))[0].startswith("Maria's call with Alice Martin ")
+
+
 def test_the_scripts_are_handed_every_stage(as_alice: Client, alice: User) -> None:
     for state in ("requested", "ringing"):
         tell(alice, state, "agent")

@@ -6,6 +6,7 @@ from typing import Any
 from unittest import mock
 
 import pytest
+from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
@@ -13,8 +14,8 @@ from pytest_django import Settings
 from accounts.models import User
 from chat import links
 from chat.backends import vonage_client
-from chat.backends.circuit import Circuit
-from chat.outbox import State
+from chat.backends.circuit import FAILURES_IN_A_ROW, Circuit
+from chat.outbox import BackendError, State
 from chat.phones.models import Notice, PhoneCall
 from tests.chat import phone_side as side
 from tests.chat.phone_side import MARIA, ask, last_told, told, work, work_later, write
@@ -157,7 +158,7 @@ def test_a_text_that_was_refused_for_now_leaves_later(vonage: VonageTwin, as_ali
     write(as_alice, alice)
     work()
     first = Notice.objects.get()
-    vonage_client.circuit.succeeded()
+    vonage_client.phones_circuit.succeeded()
     vonage_client.rest_circuit.succeeded()
     work_later()
     assert (first.state, first.error_code, first.is_unknown) == (State.WAITING, code, False)
@@ -200,6 +201,20 @@ def test_a_worker_that_died_in_the_middle_of_a_text_sends_no_second_one(vonage: 
     Notice.objects.update(tried_at=timezone.now() - timedelta(minutes=2))
     work()
     assert (Notice.objects.get().error_code, vonage.texts) == ("outcome_unknown", [])
+
+
+def test_a_text_that_may_have_left_after_the_backup_waits_for_a_person(
+    vonage: VonageTwin, as_alice: Client, alice: User, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(as_alice, alice)
+    before = Notice.objects.values("state", "provider_id", "tried_at", "next_attempt_at").get()
+    work()
+    Notice.objects.update(**before, finished_at=None)
+    call_command("restored")
+    work()
+    row = Notice.objects.get()
+    assert (row.state, row.error_code, row.is_unknown, len(vonage.texts)) == (State.FAILED, "outcome_unknown", True, 1)
+    assert capsys.readouterr().out.endswith("Left to a person: 1 texts to agents.\n")
 
 
 def test_a_host_that_can_t_be_reached_leaves_the_text_waiting(
@@ -298,6 +313,17 @@ def test_a_sender_that_is_a_name_can_t_call(vonage: VonageTwin, as_alice: Client
     assert ask(as_alice, alice).json()["code"] == "not_available"
 
 
+def test_texts_and_calls_go_on_where_only_conversations_fail(vonage: VonageTwin, as_alice: Client, alice: User) -> None:
+    vonage.faults.set("vonage.create_user", {"fault": "status", "status": 503})
+    for _failure in range(FAILURES_IN_A_ROW):
+        with pytest.raises(BackendError):
+            vonage_client.call("POST", "/v1/users", {"name": "somebody"})
+    write(as_alice, alice)
+    ask(as_alice, alice)
+    work()
+    assert (len(vonage.texts), bool(vonage.calls), vonage_client.circuit.is_open) == (1, True, True)
+
+
 CALLS_PASSING = PASSING | {"a number that can't be reached yet": ({"fault": "status", "status": 423, "body": "{}"}, "http:423")}
 
 
@@ -311,7 +337,7 @@ def test_a_call_that_was_refused_for_now_is_placed_once_a_moment_later(
     ask(as_alice, alice)
     work()
     first = PhoneCall.objects.get()
-    vonage_client.circuit.succeeded()
+    vonage_client.phones_circuit.succeeded()
     work_later()
     assert (first.state, first.error_code, first.is_unknown) == (State.WAITING, code, False)
     assert (told(alice), len(vonage.calls)) == (["requested agent", "started agent"], 1)
@@ -363,6 +389,18 @@ def test_a_call_whose_reply_was_lost_is_never_placed_again(vonage: VonageTwin, a
     row = PhoneCall.objects.get()
     assert (row.state, row.error_code, told(alice)) == (State.FAILED, "outcome_unknown", ["requested agent", "failed agent"])
     assert (len(bodies(vonage, "create_call")), len(vonage.calls)) == (1, count)
+
+
+def test_a_call_in_doubt_is_looked_at_again_within_its_half_minute(vonage: VonageTwin, as_alice: Client, alice: User) -> None:
+    vonage.faults.set("vonage.create_call", {"fault": "reset"} | ONCE)
+    ask(as_alice, alice)
+    work()
+    side.minutes_pass(1 / 4)
+    # As many attempts, and as old, as makes any other row wait for a minute and a half at least.
+    PhoneCall.objects.update(attempts=20, tried_since=timezone.now() - timedelta(hours=20))
+    work_later()
+    row = PhoneCall.objects.get()
+    assert (row.error_code, row.next_attempt_at < timezone.now() + timedelta(seconds=15)) == ("waits_for_news", True)
 
 
 def test_a_worker_that_died_in_the_middle_of_a_call_places_no_second_one(vonage: VonageTwin, as_alice: Client, alice: User) -> None:

@@ -6,6 +6,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import quote
 
 import jwt
 import pytest
@@ -15,7 +16,8 @@ from pytest_django import Settings
 
 from accounts.models import User
 from chat import conversations
-from chat.models import Conversation, Event, Member, MirroredEvent, WebhookReceipt
+from chat.mirrored import MirroredEvent, WebhookReceipt
+from chat.models import Conversation, Event, Member
 from chat.outbox import State
 from tests.chat.vonage_side import member_of, order_told, vonage_side, work, work_again
 from tests.twins import VonageTwin
@@ -93,6 +95,14 @@ def test_neither_signed_nor_keyed_is_refused(post: Post, written: dict[str, Any]
 @pytest.mark.parametrize("path", ["/webhooks/rtc", "/webhooks/rtcevent"])
 def test_the_secret_in_the_path_is_taken(post: Post, written: dict[str, Any], path: str) -> None:
     assert (post(written, f"{path}/{WEBHOOK_SECRET}").status_code, WebhookReceipt.objects.count()) == (200, 1)
+
+
+@pytest.mark.parametrize("ending", ["", "/"])
+def test_any_letters_of_a_secret_survive_the_path(post: Post, written: dict[str, Any], settings: Settings, ending: str) -> None:
+    settings.WEBHOOK_SECRET = "made/by+openssl/=="
+    for path in ("/webhooks/rtc", "/webhooks/rtcevent"):
+        assert post(written, f"{path}/{quote(settings.WEBHOOK_SECRET, safe='')}{ending}").status_code == 200
+    assert (post(written, "/webhooks/rtc/made/by").status_code, WebhookReceipt.objects.count()) == (403, 1)
 
 
 def test_the_secret_in_the_header_is_taken(post: Post, written: dict[str, Any]) -> None:

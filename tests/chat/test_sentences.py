@@ -36,6 +36,11 @@ def test_a_sentence_within_a_sentence_is_worded_too_and_the_providers_own_words_
     )
 
 
+def test_an_act_within_a_sentence_is_worded_too() -> None:
+    stored = "Alice Martin has no mail address. Add one to the customer, then press “Retry now”."
+    assert in_chinese(stored) == "Alice Martin 没有邮箱地址。请为客户添加邮箱，然后点击“立即重试”。"
+
+
 @pytest.mark.parametrize("stored", ["", "Boom.", "100 % of it\nfailed (really) [a-z]"])
 def test_a_sentence_that_nobody_knows_stays_as_it_is(stored: str) -> None:
     assert in_chinese(stored) == stored

@@ -10,11 +10,12 @@ from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
 from accounts.models import User
-from chat import outbox, tasks
+from chat import leases, outbox, tasks
 from chat.coordinator import drain
 from chat.models import Conversation, Event
 from chat.outbox import BackendError, Call, LeaseLostError, State, Work
-from orders.models import Order, OrderConfirmation, StoredMail
+from orders.mail_models import StoredMail
+from orders.models import Order, OrderConfirmation
 from tests.accounts.threads import THREADS, at_once
 
 Rule = Callable[[OrderConfirmation], Work]
@@ -164,6 +165,33 @@ def test_where_rows_cant_begin_together_each_begins_by_itself(pair: list[OrderCo
     assert ([task.row.pk for task, _call in calls], list(stored), ids()[1]) == ([pair[1].pk], ["internal", ""], "stamped")
 
 
+def test_rows_that_begin_by_themselves_remember_nothing_that_was_undone(
+    pair: list[OrderConfirmation], begin: Callable[[Any], None]
+) -> None:
+    remembered = []
+
+    def own(rows: list[OrderConfirmation]) -> list[Work]:
+        remembered.append([row.message_id for row in rows])
+        OrderConfirmation.stamp_together(rows, message_id="stamped")
+        if len(rows) > 1:
+            raise ValueError("not these two")
+        return [iter(()) for _row in rows]  # type: ignore[misc]
+
+    begin(own)
+    tasks.advance([], pair)
+    assert remembered == [["", ""], [""], [""]]
+
+
+def test_what_this_thread_does_next_is_not_put_down_to_a_row(pair: list[OrderConfirmation], rule: Callable[[Rule], None]) -> None:
+    def own(row: OrderConfirmation) -> Work:
+        yield Call(lambda: None)
+
+    rule(own)
+    OrderConfirmation.objects.update(correlation_id="a" * 32)
+    tasks.advance([], OrderConfirmation.objects.order_by("pk"))
+    assert outbox.current_correlation_id() == ""
+
+
 def test_a_stamp_of_many_is_stored_and_on_the_rows(pair: list[OrderConfirmation]) -> None:
     OrderConfirmation.stamp_together(pair, message_id="stamped")
     assert ([row.message_id for row in pair], ids()) == (["stamped"] * 2, ["stamped"] * 2)
@@ -186,7 +214,7 @@ def test_a_row_whose_lease_was_lost_before_the_beginning_is_left_to_its_new_hold
     for customer in (alice, bob):
         Order.objects.create(customer=customer)
     rows = OrderConfirmation.claim(2)
-    OrderConfirmation.objects.filter(pk=rows[0].pk).update(lease_token=outbox.new_token())
+    OrderConfirmation.objects.filter(pk=rows[0].pk).update(lease_token=leases.new_token())
     calls = tasks.advance([], rows)
     told = Event.objects.filter(type="custom:order-confirm-event").values_list("conversation__customer__username", flat=True)
     assert ([task.row.pk for task, _call in calls], list(told)) == ([rows[1].pk], ["bob"])
@@ -199,3 +227,22 @@ def test_a_row_whose_lease_was_lost_before_the_beginning_is_left_to_its_new_hold
 def test_an_attempt_that_asked_nobody_counts_for_nothing(pair: list[OrderConfirmation], code: str) -> None:
     pair[0].give_back(BackendError("It waits its turn.", code=code, retry_after=3))
     assert list(OrderConfirmation.objects.order_by("pk").values_list("attempts", "state")) == [(0, State.WAITING), (1, State.WAITING)]
+
+
+@pytest.mark.parametrize("code", ["circuit_open", "paced"])
+def test_a_row_that_was_held_back_still_says_what_its_provider_said(pair: list[OrderConfirmation], code: str) -> None:
+    pair[0].give_back(BackendError("No credits left.", code="not_enough_credits"))
+    OrderConfirmation.objects.filter(pk=pair[0].pk).update(next_attempt_at=timezone.now())
+    [row] = OrderConfirmation.claim(1)
+    row.give_back(BackendError("It waits its turn.", code=code, retry_after=3))
+    row.refresh_from_db()
+    assert (row.last_error, row.error_code) == ("No credits left.", "not_enough_credits")
+
+
+def test_a_row_that_was_only_ever_held_back_says_why_it_was_last(pair: list[OrderConfirmation]) -> None:
+    pair[0].give_back(BackendError("It waits its turn.", code="paced"))
+    OrderConfirmation.objects.filter(pk=pair[0].pk).update(next_attempt_at=timezone.now())
+    [row] = OrderConfirmation.claim(1)
+    row.give_back(BackendError("It does not answer well.", code="circuit_open"))
+    row.refresh_from_db()
+    assert (row.last_error, row.error_code) == ("It does not answer well.", "circuit_open")

@@ -13,7 +13,8 @@ from pytest_django import Settings
 
 from accounts.models import User
 from chat import conversations, links, tokens
-from chat.models import Conversation, Member, MirrorRefusal
+from chat.mirrored import MirrorRefusal
+from chat.models import Conversation, Member
 from tests.chat.vonage_side import member_of, order_told, vonage_side, work
 from tests.opening import enter
 from tests.twins import VonageTwin

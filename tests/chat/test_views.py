@@ -85,6 +85,17 @@ def visible(page: str) -> str:
     return re.sub(r"<template.*?</template>", "", page, flags=re.DOTALL)
 
 
+def test_the_first_paint_says_what_the_scripts_will_say(browser: Client, order: Order, agent: User) -> None:
+    say(browser, order, "Hello")
+    sent = visible(browser.get(path(order)).content.decode())
+    conversations.send_text(conversations.join(order.customer.conversation, agent), "Hello!")
+    seen = visible(browser.get(path(order)).content.decode())
+    fate = re.compile(r'class="why">(.*?)</span></p>')
+    assert (">Today</time>" in sent, fate.findall(sent)) == (True, ["Sent"])
+    [told] = fate.findall(seen)
+    assert re.fullmatch(r"Seen \d\d:\d\d", told)
+
+
 def test_after_the_link_the_page_opens_without_its_key(browser: Client, order: Order) -> None:
     come_in(browser, link(order))
     assert browser.get(path(order)).status_code == 200
@@ -283,3 +294,61 @@ def test_in_one_browser_login_and_link_each_speak_for_themselves(browser: Client
     sender = Event.objects.get(type="message").from_member
     assert sender is not None
     assert sender.user == order.customer
+
+
+def test_what_a_colleague_said_is_ours_to_an_agent_and_theirs_to_the_customer(
+    browser: Client, order: Order, agent: User, clerk: User
+) -> None:
+    conversation = order.customer.conversation
+    conversations.send_text(conversations.join(conversation, clerk), "I look into it.")
+    conversations.send_text(conversations.join(conversation, order.customer), "Thank you.")
+    browser.force_login(agent)
+    conversations.send_text(conversations.join(conversation, agent), "It left today.")
+    sides = re.compile(r'<li class="message (\w+)')
+    answered = sides.findall(browser.get(path(order, agent.username)).content.decode())
+    read = sides.findall(come_in(Client(), link(order)).content.decode())
+    assert (answered, read) == (["ours", "theirs", "mine"], ["theirs", "mine", "theirs"])
+
+
+def test_on_a_page_a_number_stays_with_what_it_counts(browser: Client, order: Order) -> None:
+    page = come_in(browser, link(order)).content.decode()
+    assert "You purchased 2\u00a0×\u00a0Widget; 1\u00a0×\u00a0Blue mug for €22.48." in page
+
+
+def test_a_customer_is_not_told_that_they_have_joined(browser: Client, order: Order, agent: User) -> None:
+    conversation = order.customer.conversation
+    conversations.join(conversation, agent)
+    page = visible(come_in(browser, link(order)).content.decode())
+    assert ("You joined" in page, "Ada Agent joined" in page) == (False, True)
+
+
+def test_an_agent_reads_who_joined_and_not_that_the_order_made_a_member(browser: Client, order: Order, agent: User) -> None:
+    browser.force_login(agent)
+    browser.get(path(order, agent.username))
+    page = visible(browser.get(path(order, agent.username)).content.decode())
+    assert ("You joined" in page, "Alice Martin joined" in page) == (True, False)
+
+
+def test_once_somebody_has_answered_the_page_says_who_answers(order: Order, agent: User, browser: Client) -> None:
+    come_in(browser, link(order))
+    path = link(order).split("?")[0]
+    before = browser.get(path).content.decode()
+    conversation = order.customer.conversation
+    conversations.send_text(conversations.join(conversation, agent), "Good morning")
+    conversations.send_text(conversations.join(conversation, order.customer), "Hello")
+    answers = f"{agent.display_name} answers you"
+    assert (answers in before, answers in browser.get(path).content.decode()) == (False, True)
+
+
+def test_the_time_zone_can_be_chosen_from_the_page_and_is_closed_to_strangers(order: Order, browser: Client) -> None:
+    come_in(browser, link(order))
+    path = link(order).split("?")[0]
+    assert '<a href="?times">Change</a>' in browser.get(path).content.decode()
+    choice = browser.get(f"{path}?times").content.decode()
+    assert "<option>Asia/Tokyo</option>" in choice
+    sent = {"time_zone": "Asia/Tokyo", "next": path, "csrfmiddlewaretoken": token_in(choice)}
+    assert browser.post(f"{path}/language", sent).url == path
+    assert '<bdi class="zone-name">Asia/Tokyo</bdi>' in browser.get(path).content.decode()
+    assert "<option selected>Asia/Tokyo</option>" in browser.get(f"{path}?times").content.decode()
+    stranger = Client().get(f"{path}?times")
+    assert (stranger.status_code, stranger.templates[0].name) == GONE

@@ -462,6 +462,21 @@ def test_a_text_that_could_not_be_delivered_says_so(texted: Notice, vonage: Vona
     assert texted.delivery == "undeliverable"
 
 
+@pytest.mark.parametrize("late", ["submitted", "accepted", "buffered"])
+def test_late_news_of_a_text_on_its_way_does_not_replace_its_end(post: Post, texted: Notice, late: str) -> None:
+    for status in ("submitted", "delivered", late):
+        post({"client_ref": texted.client_ref, "message_uuid": texted.provider_id, "status": status}, f"{TEXT}/{WEBHOOK_SECRET}")
+    texted.refresh_from_db()
+    assert texted.delivery == "delivered"
+
+
+def test_news_of_a_text_on_its_way_is_kept_until_its_end(post: Post, texted: Notice) -> None:
+    for status in ("accepted", "buffered"):
+        post({"client_ref": texted.client_ref, "message_uuid": texted.provider_id, "status": status}, f"{TEXT}/{WEBHOOK_SECRET}")
+    texted.refresh_from_db()
+    assert texted.delivery == "buffered"
+
+
 @pytest.mark.parametrize("packed", ["form", "query"])
 def test_a_receipt_of_the_sms_api_is_read_however_it_is_packed(client: Client, texted: Notice, packed: str) -> None:
     told_of = {"messageId": texted.provider_id, "client-ref": texted.client_ref, "status": "expired", "msisdn": "12025550143"}

@@ -1,17 +1,22 @@
 """What operators see of the copy at Vonage, and their one button; and what stops a start."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+from django.contrib.admin.templatetags.admin_urls import admin_urlname
 from django.contrib.auth.models import Permission
 from django.core.checks import run_checks
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.models import User
-from chat.models import MirroredEvent, MirrorRefusal, WebhookReceipt
+from chat import outbox
+from chat.mirrored import MirroredEvent, MirrorRefusal, WebhookReceipt
 from chat.outbox import State
 from tests.chat.vonage_side import order_told, own_ids, vonage_side, work
 from tests.twins import VonageTwin
@@ -47,7 +52,7 @@ def try_again(refusal: MirrorRefusal) -> str:
 def test_the_page_names_who_is_concerned_and_the_reason(as_clerk: Client, refusal: MirrorRefusal) -> None:
     page = as_clerk.get(REFUSALS).content.decode()
     found = [
-        words in page for words in ("Refused by provider", "Alice Martin", "has been discontinued", "http:error:gone", try_again(refusal))
+        words in page for words in ("Refusals by Vonage", "Alice Martin", "has been discontinued", "http:error:gone", try_again(refusal))
     ]
     assert found == [True] * 5
 
@@ -101,6 +106,33 @@ def test_a_webhooks_words_are_not_shown(as_clerk: Client, db: None) -> None:
     receipt = WebhookReceipt.objects.create(provider_conversation_id="CON-1", provider_event_id="7", type="message", payload=payload)
     pages = [as_clerk.get(f"/admin/chat/webhookreceipt/{path}").content.decode() for path in ("", f"{receipt.pk}/change/")]
     assert ["CON-1" in page for page in pages] + ["secret" in page for page in pages] == [True, True, False, False]
+
+
+def receipt(number: int, **fields: Any) -> None:
+    """What a webhook brought, in a state of the test's own."""
+    row = WebhookReceipt.objects.create(provider_conversation_id="CON-1", provider_event_id=str(number), type="message", payload={})
+    WebhookReceipt.objects.filter(pk=row.pk).update(**fields)
+
+
+FOUND = {"failed": "1", "unknown": "2", "due": "32", "waiting": "4", "done": "5", "": "54321"}
+
+
+@pytest.mark.parametrize("choice", FOUND)
+def test_operators_find_rows_by_what_is_to_be_done_about_them(as_clerk: Client, choice: str) -> None:
+    receipt(1, state=State.FAILED)
+    receipt(2, is_unknown=True)
+    receipt(3)
+    receipt(4, next_attempt_at=timezone.now() + timedelta(hours=1))
+    receipt(5, state=State.DONE)
+    shown = as_clerk.get("/admin/chat/webhookreceipt/", {"is": choice}).context["cl"].queryset
+    assert [row.provider_event_id for row in shown] == list(FOUND[choice])
+
+
+@pytest.mark.parametrize("choice", ["failed", "unknown", "due", "waiting"])
+def test_every_page_of_rows_has_that_filter(as_clerk: Client, choice: str) -> None:
+    pages = [reverse(admin_urlname(model._meta, "changelist")) for model in outbox.rules()]  # type: ignore[arg-type]
+    answers = [as_clerk.get(page, {"is": choice}).status_code for page in pages]
+    assert answers == [200] * len(outbox.rules())
 
 
 # What stops a start.

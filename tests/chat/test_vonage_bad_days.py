@@ -1,5 +1,6 @@
 """What becomes of a copy when Vonage has a bad day: the state it is left in, and that nothing is lost or doubled."""
 
+import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -12,7 +13,8 @@ from chat import conversations
 from chat.backends import vonage_client
 from chat.backends.pace import Pace
 from chat.backends.vonage_tokens import server_token
-from chat.models import Event, Member, MirroredEvent, MirrorRefusal
+from chat.mirrored import MirroredEvent, MirrorRefusal
+from chat.models import Event, Member
 from chat.outbox import State
 from orders.models import Order
 from tests.chat.vonage_side import calls, member_of, order_told, own_ids, row_of, vonage_side, work, work_again
@@ -146,6 +148,23 @@ def test_a_membership_that_ended_is_not_taken_for_the_joined_one(vonage: VonageT
     vonage.store.add_member(conversation, person, state="JOINED", fields=fields, by=None).state = "LEFT"
     work_again()
     assert Member.objects.get().provider_id == joined
+
+
+@pytest.mark.parametrize(
+    "form", [lambda user: {"_embedded": {"user": {"id": user}}}, lambda user: {"user": {"id": user}}, lambda user: {"user_id": user}]
+)
+def test_a_membership_is_found_in_every_form_that_lists_have(
+    vonage: VonageTwin, alice: User, form: Callable[[str], dict[str, Any]]
+) -> None:
+    vonage.faults.set("vonage.create_member", {"fault": "lost_reply"} | ONCE)
+    order_told(alice)
+    work()
+    person = next(iter(vonage.store.users))
+    others = [{"id": f"MEM-{number}", "state": "JOINED"} | form(user) for number, user in enumerate(["USR-1", person])]
+    body = json.dumps({"page_size": 100, "_embedded": {"members": others}, "_links": {}})
+    vonage.faults.set("vonage.list_members", {"fault": "status", "status": 200, "body": body})
+    work_again()
+    assert Member.objects.get().provider_id == "MEM-1"
 
 
 def test_the_number_of_an_event_whose_reply_was_lost_is_found_out(vonage: VonageTwin, alice: User) -> None:
@@ -317,7 +336,15 @@ def test_after_ten_failures_in_a_row_a_dead_vonage_is_asked_no_more(vonage: Vona
     for _attempt in range(15):
         work_again()
     first = MirroredEvent.objects.order_by("pk")[0]
-    assert (len(calls(vonage)), first.error_code, row_of(event).state) == (10, "circuit_open", State.WAITING)
+    assert (len(calls(vonage)), first.error_code, row_of(event).state) == (10, "http:502", State.WAITING)
+
+
+def test_a_row_that_was_never_sent_says_that_vonage_does_not_answer(vonage: VonageTwin, alice: User) -> None:
+    for _failure in range(10):
+        vonage_client.circuit.failed()
+    order_told(alice)
+    work()
+    assert MirroredEvent.objects.order_by("pk")[0].error_code == "circuit_open"
 
 
 def test_a_worker_that_died_after_the_call_leaves_no_second_event(vonage: VonageTwin, alice: User) -> None:
@@ -337,3 +364,48 @@ def test_a_row_that_failed_can_be_tried_again_without_doubling(vonage: VonageTwi
     row_of(event).retry_now()
     work_again()
     assert (row_of(event).state, len(own_ids(vonage)), MirrorRefusal.objects.count()) == (State.DONE, 1, 0)
+
+
+# How Vonage may say that it has ended a kind of event.
+
+ENDINGS: dict[str, dict[str, Any]] = {
+    "451": {"status": 451, "body": '{"title": "Unavailable For Legal Reasons"}'},
+    "451 of a gateway": {"status": 451, "body": "<html>451</html>"},
+    "422 without a field": {"status": 422, "body": '{"title": "Unprocessable", "detail": "Messaging has ended."}'},
+    "422 with a code": {"status": 422, "body": '{"code": "http:error:unprocessable", "detail": "Messaging has ended."}'},
+    "an unknown code": {"status": 400, "body": '{"code": "event:error:feature-ended", "detail": "Messaging has ended."}'},
+}
+ONE_EVENT: dict[str, dict[str, Any]] = {
+    "validation": {"status": 400},
+    "validation by 422": {"status": 422, "body": '{"title": "Bad", "invalid_parameters": [{"name": "body", "reason": "too long"}]}'},
+    "an unknown code about a field": {"status": 400, "body": '{"code": "x:y", "invalid_parameters": [{"name": "body", "reason": "no"}]}'},
+    "too large": {"status": 413, "body": '{"code": "http:error:too-large"}'},
+    "400 without a code": {"status": 400, "body": '{"title": "Bad request"}'},
+}
+
+
+@pytest.mark.parametrize("name", ENDINGS)
+def test_an_ended_kind_of_event_is_asked_for_once_in_a_conversation(vonage: VonageTwin, alice: User, name: str) -> None:
+    vonage.faults.set("vonage.create_event", {"fault": "status"} | ENDINGS[name])
+    rows = [order_told(alice, number) for number in (1002, 1003, 1004)]
+    work()
+    assert [(row_of(event).state, row_of(event).error_code) for event in rows] == [(State.CANCELLED, "refused")] * 3
+    assert (calls(vonage).count("create_event"), MirrorRefusal.objects.get().kind) == (1, "custom")
+
+
+def test_an_ended_kind_of_event_is_asked_for_in_three_conversations_and_then_nowhere(
+    vonage: VonageTwin, alice: User, bob: User, agent: User
+) -> None:
+    vonage.faults.set("vonage.create_event", {"fault": "status"} | ENDINGS["an unknown code"])
+    for customer in (alice, bob, agent, User.objects.create_user("dora")):
+        order_told(customer)
+        work()
+    assert (calls(vonage).count("create_event"), MirrorRefusal.objects.filter(conversation=None).count()) == (3, 1)
+
+
+@pytest.mark.parametrize("name", ONE_EVENT)
+def test_what_is_wrong_with_one_event_stops_no_other(vonage: VonageTwin, alice: User, name: str) -> None:
+    vonage.faults.set("vonage.create_event", {"fault": "status"} | ONE_EVENT[name] | ONCE)
+    first, second = order_told(alice), order_told(alice, 1003)
+    work()
+    assert (row_of(first).state, row_of(second).state, MirrorRefusal.objects.count()) == (State.FAILED, State.DONE, 0)

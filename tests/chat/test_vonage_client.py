@@ -14,11 +14,12 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 from django.conf import settings as django_settings
 from pytest_django import Settings
 
-from chat.backends import circuit, vonage_client, vonage_errors, vonage_tokens
+from chat.backends import circuit, vonage_client, vonage_errors, vonage_http, vonage_tokens
 from chat.backends.base import Copy
 from chat.backends.vonage import VonageMirror
 from chat.backends.vonage_tokens import KeyFileError, load_key, server_token
 from chat.outbox import BackendError
+from tests.chat.forgetful_side import ForgetfulRouter
 from tests.chat.vonage_side import vonage_side
 from tests.twins import VonageTwin
 
@@ -47,6 +48,40 @@ def test_a_post_whose_reply_was_lost_is_sent_once(vonage: VonageTwin) -> None:
     assert len(vonage.log.entries()) == 1
 
 
+@pytest.fixture
+def router(vonage: VonageTwin, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[ForgetfulRouter]:
+    """Between us and both of Vonage's hosts, with connections that we take for forgotten soon."""
+    monkeypatch.setattr(vonage_http, "IDLE_SECONDS", 0.2)
+    monkeypatch.setattr(vonage_client, "rest_circuit", circuit.Circuit("SMS"))
+    with ForgetfulRouter(vonage.port) as between:
+        settings.VONAGE_API_HOST = settings.VONAGE_REST_HOST = between.host
+        settings.VONAGE_API_KEY, settings.VONAGE_API_SECRET = vonage.api_key, vonage.api_secret
+        yield between
+
+
+def test_a_post_over_a_connection_that_was_forgotten_on_the_way_leaves_on_a_new_one(vonage: VonageTwin, router: ForgetfulRouter) -> None:
+    vonage_client.call("POST", "/v1/users", USER)
+    router.forget()
+    time.sleep(0.3)
+    vonage_client.call("POST", "/v1/users", USER | {"name": "somebody-else"})
+    assert [(entry.operation, entry.status) for entry in vonage.log.entries()] == [("vonage.create_user", 201)] * 2
+
+
+def test_a_text_over_a_connection_that_was_forgotten_on_the_way_leaves_on_a_new_one(vonage: VonageTwin, router: ForgetfulRouter) -> None:
+    form = {"to": "12025550143", "from": "447700900000", "text": "A customer waits.", "type": "text"}
+    vonage_client.post_form("/sms/json", form)
+    router.forget()
+    time.sleep(0.3)
+    vonage_client.post_form("/sms/json", form)
+    assert len(vonage.texts) == 2
+
+
+def test_a_connection_that_is_in_use_is_kept(vonage: VonageTwin) -> None:
+    for name in ("one", "two", "three"):
+        vonage_client.call("POST", "/v1/users", USER | {"name": name})
+    assert len({entry.connection for entry in vonage.log.entries()}) == 1
+
+
 def test_a_get_without_a_reply_is_sent_once(vonage: VonageTwin) -> None:
     vonage.faults.set("vonage.list_users", {"fault": "close"})
     refused("GET", "/v1/users", {"name": "x"})
@@ -58,6 +93,32 @@ def test_a_silent_vonage_is_waited_for_as_long_as_we_said(vonage: VonageTwin) ->
     began = time.monotonic()
     assert refused("GET", "/v1/users").code == "timeout"
     assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize("content", [None, ""], ids=["missing", "empty"])
+def test_a_ca_file_that_can_t_be_read_is_named_and_nothing_has_left(
+    vonage: VonageTwin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str | None
+) -> None:
+    file = tmp_path / "ca.pem"
+    if content is not None:
+        file.write_text(content)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(file))
+    error = refused("POST", "/v1/users", USER)
+    assert (error.code, error.unknown, error.permanent, "REQUESTS_CA_BUNDLE" in str(error)) == ("tls", False, False, True)
+
+
+def test_what_a_proxy_refuses_has_not_left(vonage: VonageTwin, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://localhost:1")
+    monkeypatch.setenv("NO_PROXY", "")
+    monkeypatch.setenv("no_proxy", "")
+    error = refused("POST", "/v1/users", USER)
+    assert (error.code, error.unknown) == ("unreachable", False)
+
+
+def test_a_certificate_that_is_not_trusted_means_that_nothing_has_left(vonage: VonageTwin, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE")
+    error = refused("POST", "/v1/users", USER)
+    assert (error.code, error.unknown) == ("tls", False)
 
 
 def test_all_waits_of_one_call_are_shorter_than_the_lease() -> None:
@@ -81,22 +142,37 @@ def test_a_password_file_does_not_replace_our_token(vonage: VonageTwin, tmp_path
     assert vonage.log.entries()[0].headers["authorization"].startswith("Bearer ")
 
 
-def test_each_thread_has_its_own_connection(vonage: VonageTwin) -> None:
-    barrier = threading.Barrier(4)
+def call_from(vonage: VonageTwin, threads: int, calls: int) -> None:
+    """So many threads at once, each with so many calls."""
+    barrier = threading.Barrier(threads)
 
     def work() -> None:
         barrier.wait()
-        for _call in range(5):
+        for _call in range(calls):
             vonage_client.call("GET", "/v1/users")
-        vonage_client.close()
 
-    threads = [threading.Thread(target=work) for _number in range(4)]
-    for thread in threads:
+    at_work = [threading.Thread(target=work) for _number in range(threads)]
+    for thread in at_work:
         thread.start()
-    for thread in threads:
+    for thread in at_work:
         thread.join()
-    statuses = {entry.status for entry in vonage.log.entries()}
-    assert (statuses, len(vonage.log.entries()), vonage.server.counts.handshakes) == ({200}, 20, 4)
+    assert {entry.status for entry in vonage.log.entries()} == {200}
+
+
+def test_threads_that_call_at_once_have_a_connection_each_and_keep_it(vonage: VonageTwin) -> None:
+    vonage.faults.set("vonage.list_users", {"fault": "latency", "ms": 50})
+    call_from(vonage, threads=4, calls=5)
+    assert (len(vonage.log.entries()), vonage.server.counts.handshakes <= 4) == (20, True)
+
+
+def test_after_a_rush_whichever_thread_calls_takes_the_connection_that_was_used_last(vonage: VonageTwin) -> None:
+    call_from(vonage, threads=4, calls=2)
+    before = vonage.server.counts.handshakes
+    last = {vonage_client._clients._free[-1]}
+    for _thread in range(6):
+        call_from(vonage, threads=1, calls=1)
+        last.add(vonage_client._clients._free[-1])
+    assert (vonage.server.counts.handshakes - before, len(last)) == (0, 1)
 
 
 def test_a_connection_that_vonage_closed_meanwhile_is_opened_anew(vonage: VonageTwin) -> None:
@@ -206,6 +282,15 @@ def test_a_circuit_lets_one_call_through_in_each_pause(monkeypatch: pytest.Monke
     assert caught.value.retry_after == pytest.approx(circuit.PAUSE_SECONDS)
 
 
+def test_a_circuit_that_opens_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    door = circuit.Circuit("Vonage")
+    for _failure in range(2 * circuit.FAILURES_IN_A_ROW):
+        door.failed()
+    assert [record.getMessage() for record in caplog.records if record.name == "chat.backends.circuit"] == [
+        "Vonage failed 10 times in a row; it is asked once in 10 s until it answers"
+    ]
+
+
 def test_a_circuit_closes_with_the_first_success() -> None:
     door = circuit.Circuit("Vonage")
     for _failure in range(circuit.FAILURES_IN_A_ROW):
@@ -217,9 +302,8 @@ def test_a_circuit_closes_with_the_first_success() -> None:
 def test_what_was_made_at_vonage_can_be_deleted_and_deleted_again(vonage: VonageTwin) -> None:
     mirror = VonageMirror()
     user, conversation = mirror.create_user("somebody", display_name=""), mirror.create_conversation("some", display_name="")
-    event = mirror.add_event(conversation, Copy("CON-1/7", "custom:some-event", {"id": 7}, None))
+    mirror.add_event(conversation, Copy("CON-1/7", "custom:some-event", {"id": 7}, None))
     for _time in range(2):
-        mirror.delete_event(conversation, event)
         mirror.delete_conversation(conversation)
         mirror.delete_user(user)
     assert (vonage.store.users, vonage.store.conversations) == ({}, {})

@@ -7,7 +7,8 @@ from pytest_django import Settings
 
 from accounts.models import User
 from chat import conversations
-from chat.models import Conversation, Member, MirroredEvent
+from chat.mirrored import MirroredEvent
+from chat.models import Conversation, Member
 from chat.outbox import State
 from tests.chat.vonage_side import calls, member_of, order_told, own_ids, row_of, vonage_side, work
 from tests.twins import VonageTwin

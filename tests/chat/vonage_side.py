@@ -18,7 +18,8 @@ from chat.backends import vonage_client
 from chat.backends.circuit import Circuit
 from chat.backends.vonage_tokens import server_token
 from chat.coordinator import drain
-from chat.models import Conversation, Event, Member, MirroredEvent
+from chat.mirrored import MirroredEvent
+from chat.models import Conversation, Event, Member
 from tests.twins import Twins, VonageTwin
 
 ORDER: dict[str, Any] = {"id": 1002, "text": "You purchased 1 × Widget for $4.99. Thank you for your order!"}
@@ -45,6 +46,7 @@ def vonage_side(settings: Settings) -> Iterator[VonageTwin]:
     with (
         mock.patch.dict(os.environ, {"REQUESTS_CA_BUNDLE": twins.ca_file}),
         mock.patch.object(vonage_client, "circuit", Circuit("Vonage")),
+        mock.patch.object(vonage_client, "phones_circuit", Circuit("Vonage's texts and calls")),
     ):
         yield twins.vonage
     vonage_client.close()
@@ -60,6 +62,14 @@ def member_of(user: User, conversation: Conversation) -> Member:
     """Their membership, with the conversation at hand."""
     member = conversations.join(conversation, user)
     member.conversation = conversation
+    return member
+
+
+def known_member(customer: User) -> Member:
+    """The customer in their conversation, both known at Vonage."""
+    member = member_of(customer, conversations.open_for(customer))
+    work()
+    member.refresh_from_db()
     return member
 
 

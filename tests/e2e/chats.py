@@ -18,6 +18,8 @@ from tests.test_journey import field, log_in
 
 Json = dict[str, Any]
 FATE = ".message.mine .fate"
+# The button's name: on a phone it is shorter.
+SOLVE = re.compile("^(Mark as solved|Solve)$")
 
 
 @dataclass(frozen=True)
@@ -124,12 +126,24 @@ def write_many(page: Page, texts: list[str]) -> None:
         assert answer.status == 201, answer.text()
 
 
+def record(chat: Chat, change: str, *values: str) -> None:
+    """Change the record as time would."""
+    database = sqlite3.connect(chat.product.log.parent / "db.sqlite3", timeout=20)
+    with closing(database), database:
+        database.execute(change, values)
+
+
+def yesterday(chat: Chat) -> None:
+    """All that was said until now was said a day earlier."""
+    conversations = "(SELECT id FROM chat_conversation WHERE public_id = ?)"
+    earlier = f"UPDATE chat_event SET created_at = datetime(created_at, '-1 day') WHERE conversation_id = {conversations}"
+    record(chat, earlier, chat.conversation)
+
+
 def mail_of_answers(chat: Chat) -> str:
     """The address of the mail's HTML in the mailbox, of the answers that the customer has not seen; three minutes ago, as it were."""
     earlier = (datetime.now(UTC) - timedelta(minutes=3)).replace(tzinfo=None).isoformat(" ")
-    database = sqlite3.connect(chat.product.log.parent / "db.sqlite3", timeout=20)
-    with closing(database), database:
-        database.execute("UPDATE chat_conversation SET untold_since = ? WHERE public_id = ?", [earlier, chat.conversation])
+    record(chat, "UPDATE chat_conversation SET untold_since = ? WHERE public_id = ?", earlier, chat.conversation)
     mailbox = f"{chat.product.url}/demo/mailbox/"
     row = re.compile(rf'href="([^"]+)">\s*<span class="line"><b class="name">We have answered you about order {chat.number}<')
     found = wait_for(lambda: row.search(requests.get(mailbox, timeout=20).text), f"the mail of answers about {chat.number}")
@@ -140,10 +154,15 @@ def mail_of_answers(chat: Chat) -> str:
 
 def set_status(chat: Chat, status: str) -> None:
     """The clerk changes the order's state."""
-    clerk = log_in(chat.product, "staff", onward="/admin/orders/order/")
-    csrf = field(clerk.get(f"{chat.product.url}/admin/orders/order/", timeout=20).text, "csrfmiddlewaretoken")
-    address = f"{chat.product.url}/api/orders/{chat.number}/"
-    answer = clerk.patch(address, json={"status": status}, headers={"X-CSRFToken": csrf, "Referer": chat.product.url}, timeout=20)
+    change_order(chat.product, chat.number, status=status)
+
+
+def change_order(product: Product, number: int, **fields: str) -> None:
+    """The clerk changes an order."""
+    clerk = log_in(product, "staff", onward="/admin/orders/order/")
+    csrf = field(clerk.get(f"{product.url}/admin/orders/order/", timeout=20).text, "csrfmiddlewaretoken")
+    address = f"{product.url}/api/orders/{number}/"
+    answer = clerk.patch(address, json=fields, headers={"X-CSRFToken": csrf, "Referer": product.url}, timeout=20)
     assert answer.status_code == 200, answer.text
 
 

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from tests.e2e.chats import Chat, order_chat
+from tests.e2e.chats import Chat, enter, expect_sent, order_chat, say
 from tests.e2e.wire import Wire
 from tests.running import Product, running_demo
 
@@ -82,6 +82,15 @@ def new_page(browser: Browser, product: Product) -> Iterator[Callable[..., Page]
 def chat(product: Product) -> Chat:
     """A conversation of one's own, whose link nobody opened yet."""
     return order_chat(product)
+
+
+@pytest.fixture
+def customer(new_page: Callable[..., Page], chat: Chat) -> Page:
+    """Its customer's page, after a question."""
+    page = enter(new_page(), chat.link)
+    say(page, "Where is it?")
+    expect_sent(page)
+    return page
 
 
 @pytest.fixture

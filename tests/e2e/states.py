@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.chats import (
+    SOLVE,
     Chat,
     bubble,
     enter,
@@ -22,6 +23,7 @@ from tests.e2e.chats import (
     order_chat,
     page_data,
     refuse_messages,
+    same_person,
     say,
     set_status,
     write_many,
@@ -84,15 +86,18 @@ class Scene:
         page, agent = self.talk(self.chat())
         say(page, THANKS)
         expect(bubble(agent, THANKS)).to_be_visible()
-        agent.get_by_role("button", name="Mark as solved").click()
+        agent.get_by_role("button", name=SOLVE).click()
         expect(agent.get_by_text("You marked this as solved")).to_be_visible()
         expect(page.get_by_text("Not solved yet?")).to_be_visible()
         return page, agent
 
 
 def first_load(scene: Scene) -> Page:
-    """Before and without any script."""
-    return scene.page(scene.chat(), java_script_enabled=False)
+    """Before and without any script, in the middle of a talk."""
+    known, _agent = scene.talk(scene.chat())
+    page = same_person(scene.page(java_script_enabled=False), known)
+    page.goto(known.url)
+    return page
 
 
 def door(scene: Scene) -> Page:
@@ -117,7 +122,7 @@ def new_device(scene: Scene) -> Page:
 def empty(scene: Scene) -> Page:
     """Nobody has written yet."""
     page = scene.page(scene.chat())
-    expect(page.locator(".suggestion")).to_have_count(3)
+    expect(page.locator(".suggestion:visible")).to_have_count(3)
     return page
 
 
@@ -150,14 +155,14 @@ def offline(scene: Scene) -> Page:
 
 
 def outcome_unknown(scene: Scene) -> Page:
-    """The line was cut before the answer came."""
+    """The line was lost on its way; over HTTP, as sockets are blocked, the page asks."""
     page, _agent = scene.talk(scene.chat())
-    scene.wire.lose_answers()
+    page.route_web_socket("**/ws/**", lambda socket: socket.close())
+    page.reload()
+    page.route("**/events/**", lambda route: route.abort() if route.request.method == "POST" else route.fallback())
+    expect(page.get_by_role("log")).to_be_visible()
     say(page, "And can I choose the day?")
-    expect(page.locator(".message.sending")).to_have_count(1)
-    scene.wire.cut()
     expect(page.locator(".message.checking")).to_have_count(1)
-    expect(page.locator("#link-state")).to_contain_text("No connection.")
     return page
 
 
@@ -198,7 +203,7 @@ def solved_agent(scene: Scene) -> Page:
 def to_solve_agent(scene: Scene) -> Page:
     """The agent may say that it is solved."""
     _page, agent = scene.talk(scene.chat())
-    expect(agent.get_by_role("button", name="Mark as solved")).to_be_visible()
+    expect(agent.get_by_role("button", name=SOLVE)).to_be_visible()
     return agent
 
 

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e import axe
-from tests.e2e.chats import Chat, bubble, enter, expect_sent, order_chat, refuse_messages, say, write_many
+from tests.e2e.chats import Chat, bubble, enter, expect_sent, order_chat, refuse_messages, say, set_status, write_many
 from tests.e2e.test_story import log_in
 from tests.running import Product
 
@@ -202,6 +202,68 @@ def test_a_message_that_comes_in_takes_the_focus_from_nothing(new_page: NewPage,
     expect(bubble(customer, "Hello")).to_be_focused()
 
 
+def test_the_focus_goes_to_the_new_messages_that_were_asked_for(new_page: NewPage, chat: Chat) -> None:
+    page, agent = enter(new_page(width=390, height=700), chat.link), new_page()
+    log_in(agent, "agent", onward=chat.agents_path)
+    write_many(page, [f"Line {number}" for number in range(1, 31)])
+    expect(bubble(page, "Line 30")).to_be_visible()
+    page.locator("#log").evaluate("(log) => { log.scrollTop = -600; }")
+    say(agent, "One", "Two")
+    pill = page.get_by_role("button", name="2 new messages")
+    pill.focus()
+    press(page, "Enter")
+    expect(pill).to_have_count(0)
+    expect(bubble(page, "One")).to_be_focused()
+    expect(bubble(page, "Two")).to_be_in_viewport()
+
+
+def test_the_focus_goes_to_the_first_message_once_there_are_no_older_ones(new_page: NewPage, chat: Chat) -> None:
+    page = enter(new_page(), chat.link)
+    write_many(page, [f"Line {number}" for number in range(1, 60)])
+    page.reload()
+    older = page.get_by_role("button", name="Show older messages")
+    expect(older).to_have_count(1)
+    older.evaluate("(button) => button.focus({ preventScroll: true })")
+    press(page, "Enter")
+    expect(older).to_have_count(0)
+    expect(bubble(page, "Line 1")).to_have_count(1)
+    expect(page.locator("#rows > :focus")).to_have_count(1)
+    assert page.evaluate("document.activeElement === document.querySelector('#rows > [tabindex]')")
+
+
+@pytest.mark.parametrize(("width", "summary"), [(1280, "#call summary"), (390, "#order > summary")])
+def test_the_focus_stays_with_call_me_once_it_is_asked(new_page: NewPage, chat: Chat, width: int, summary: str) -> None:
+    page = enter(new_page(width=width), chat.link)
+    # No phone rings: other tests answer the one that the demo has.
+    page.route("**/calls/**", lambda route: route.fulfill(status=201, json={"id": 1}))
+    page.locator("#order").evaluate("(order) => { order.open = true; }")
+    page.locator("#call summary").press("Enter")
+    page.get_by_label("Your number, with its country code").fill("+46 70 555 01 22")
+    page.get_by_role("button", name="Call me now").press("Enter")
+    expect(page.locator("#call details")).to_have_js_property("open", False)
+    expect_focus(page, summary)
+
+
+def test_an_old_message_is_not_read_out_again_when_its_order_changes(new_page: NewPage, chat: Chat) -> None:
+    customer, agent = enter(new_page(), chat.link), new_page()
+    log_in(agent, "agent", onward=chat.agents_path)
+    say(customer, "Where is it?")
+    expect(bubble(agent, "Where is it?")).not_to_have_attribute("aria-live", "off")
+    expect(agent.get_by_role("log")).to_have_attribute("aria-relevant", "additions")
+    agent.evaluate(
+        """() => {
+          window.readOut = [];
+          const loud = (nodes) => [...nodes].filter((row) => row.ariaLive !== "off").map((row) => row.className);
+          const hear = ({ addedNodes }) => readOut.push(...loud(addedNodes));
+          new MutationObserver((changes) => changes.forEach(hear)).observe(document.getElementById("rows"), { childList: true });
+        }"""
+    )
+    set_status(chat, "shipped")
+    expect(bubble(agent, "Where is it?").locator(".chip")).to_contain_text("now shipped")
+    expect(agent.locator(".system", has_text="is now shipped")).to_be_visible()
+    assert agent.evaluate("readOut") == ["system"]
+
+
 def test_the_log_reads_out_what_others_write_and_not_what_was_there(new_page: NewPage, chat: Chat) -> None:
     customer, agent = enter(new_page(), chat.link), new_page()
     log_in(agent, "agent", onward=chat.agents_path)
@@ -284,3 +346,49 @@ def test_with_forced_colours_bubbles_buttons_and_the_field_keep_their_edges(new_
             "(node) => { const s = getComputedStyle(node); return s.borderTopStyle !== 'none' || s.outlineStyle !== 'none'; }"
         )
         assert style, selector
+
+
+# What is pressed by a finger
+
+# What has less than 44 px in height for itself. Links within what people wrote are as high as their lines.
+NARROW = """() => {
+  const found = [];
+  for (const control of document.querySelectorAll("a, button, summary, select, textarea, input:not([type=hidden])")) {
+    if (control.closest(".bubble, .visually-hidden, .skip") || !control.checkVisibility()) continue;
+    control.scrollIntoView({ block: "center" });
+    const { left, top, width, height } = control.getBoundingClientRect();
+    const meets = (y) => control.contains(document.elementFromPoint(left + Math.min(width / 2, 20), y));
+    const middle = top + height / 2;
+    let [above, below] = [0, 0];
+    while (above < 30 && meets(middle - above - 1)) above += 1;
+    while (below < 30 && meets(middle + below + 1)) below += 1;
+    if (above + below + 1 < 43) found.push(`${control.textContent.trim() || control.name} ${above + below + 1}`);
+  }
+  return found;
+}"""
+
+
+def narrow(page: Page) -> list[str]:
+    """Controls too small for a finger, and how high they are."""
+    found: list[str] = page.evaluate(NARROW)
+    return found
+
+
+def test_whatever_can_be_pressed_is_as_high_as_a_finger(chat: Chat, new_page: NewPage) -> None:
+    chat.again()
+    phone = {"width": 390, "height": 844}
+    page, agent = enter(new_page(**phone), chat.link), new_page(**phone)
+    say(page, "Where is it?")
+    log_in(agent, "agent", onward=chat.agents_path)
+    expect(agent.get_by_role("button", name="This order")).to_be_visible()
+    found = {"customer": narrow(page), "agent": narrow(agent)}
+    for side in (page, agent):
+        side.locator("summary.order-bar").click()
+        found[f"{side.locator('h1').text_content()}'s order"] = narrow(side)
+    for path in ("/inbox/", "/", "/demo/mailbox/"):
+        agent.goto(path)
+        found[path] = narrow(agent)
+    login = new_page(**phone)
+    login.goto("/login/")
+    found["login"] = narrow(login)
+    assert found == {name: [] for name in found}

@@ -1,10 +1,11 @@
 """Nobody is at the desk, or nobody answers: the customer's page says so by itself, once, and only while it is true."""
 
+import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, WebSocketRoute, expect
 
 from tests.e2e import axe
 from tests.e2e.chats import Chat, bubble, enter, expect_sent, mail_of_answers, order_chat, page_data, say
@@ -16,7 +17,9 @@ WAITING = "Nobody has answered yet. You need not wait here: we mail you the answ
 A_WHILE_MS = 5 * 60 * 1000
 # The page looks again every five seconds.
 LOOK_MS = 5100
-OPENS_ON = f"{datetime.now(UTC) + timedelta(days=2):%A}"
+OPENS_AT = datetime.now(UTC) + timedelta(days=2)
+OPENS_ON = f"{OPENS_AT:%A}"
+THE_DAY_BEFORE = f"{OPENS_AT - timedelta(days=1):%A}"
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +94,28 @@ def test_it_goes_with_the_word_that_it_is_solved(customer: Page, agent: Page) ->
 
 def test_a_closed_desk_is_told_of_without_scripts(new_page: NewPage, late: Chat) -> None:
     page = enter(new_page(java_script_enabled=False), late.link)
-    expect(line(page)).to_have_text(f"Nobody is at the desk until {OPENS_ON} 8:00. Write now, we answer by mail.")
+    expect(line(page)).to_have_text(f"Nobody is at the desk until {OPENS_ON} 8:00 (UTC). Write now, we answer by mail.")
+
+
+@pytest.mark.parametrize(
+    ("zone", "opens"),
+    [("Asia/Tokyo", f"{OPENS_ON} 17:00"), ("Pacific/Honolulu", f"{THE_DAY_BEFORE} 22:00"), ("Africa/Abidjan", f"{OPENS_ON} 8:00")],
+)
+def test_a_first_visit_reads_it_on_its_own_clock_as_every_other_time(new_page: NewPage, late: Chat, zone: str, opens: str) -> None:
+    page = enter(new_page(timezone_id=zone), late.link)
+    expect(page.locator(".zone-name")).to_have_text(zone)
+    expect(line(page)).to_have_text(f"Nobody is at the desk until {opens}. Write now, we answer by mail.")
+
+
+def test_in_chinese_the_script_says_what_the_server_says(new_page: NewPage, late: Chat) -> None:
+    page = enter(new_page(locale="zh-CN", timezone_id="UTC"), late.link)
+    page.get_by_role("button", name="简体中文").click()
+    expect(page.locator("html")).to_have_attribute("lang", "zh-hans")
+    said = line(page).text_content()
+    page.reload()
+    expect(page.get_by_role("log")).to_be_visible()
+    expect(line(page)).to_have_text(re.compile(r"^星期. 8:00 之前没有客服在线。您可以现在留言"))
+    assert line(page).text_content() == said
 
 
 def test_an_open_page_follows_the_hours(new_page: NewPage, late: Chat) -> None:
@@ -104,6 +128,17 @@ def test_an_open_page_follows_the_hours(new_page: NewPage, late: Chat) -> None:
     expect(line(page)).to_be_empty()
     page.clock.fast_forward(60 * 60 * 1000)
     expect(line(page)).to_contain_text(f"until {OPENS_ON} 8:00.")
+
+
+def test_once_the_link_has_ended_nobody_is_asked_to_write(new_page: NewPage, late: Chat) -> None:
+    page, sockets = new_page(), list[WebSocketRoute]()
+    page.route_web_socket("**/ws/**", lambda socket: sockets.append(socket) or socket.connect_to_server())
+    enter(page, late.link)
+    expect(line(page)).not_to_be_empty()
+    wait_for(lambda: page.evaluate("1") and sockets, "the socket")
+    sockets[-1].close(code=4403)
+    expect(page.locator("#link-state")).to_contain_text("This link has expired.")
+    expect(line(page)).to_be_empty()
 
 
 @pytest.mark.parametrize("direction", ["ltr", "rtl"])

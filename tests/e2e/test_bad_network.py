@@ -4,9 +4,9 @@ import re
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, Request, WebSocket, expect
+from playwright.sync_api import BrowserContext, Page, Request, WebSocket, WebSocketRoute, expect
 
-from tests.e2e.chats import FATE, bubble, enter, expect_sent, order_chat, recorded, say
+from tests.e2e.chats import FATE, Chat, bubble, enter, expect_sent, order_chat, recorded, say
 from tests.e2e.test_story import log_in
 from tests.e2e.wire import Wire
 from tests.running import Product, wait_for
@@ -53,7 +53,47 @@ def test_three_lines_written_offline_in_a_closed_tab_are_stored_once_and_in_orde
     assert recorded(again) == ["Hello", *lines]
 
 
-def test_a_line_whose_answer_was_lost_is_checked_and_not_sent_twice(product: Product, new_page: NewPage, wire: Wire) -> None:
+def test_a_browser_that_goes_offline_says_so_at_once_and_its_lines_wait(chat: Chat, new_page: NewPage) -> None:
+    page = enter(new_page(expects=UNREACHABLE), chat.link)
+    say(page, "Hello")
+    expect_sent(page)
+    # The open socket stays open, and nothing comes through it.
+    page.context.set_offline(True)
+    expect(page.locator("#link-state")).to_have_text(KEPT, timeout=1500)
+    say(page, "From the tunnel")
+    expect(bubble(page, "From the tunnel").locator(".fate")).to_have_text(re.compile(NOT_YET))
+    expect(bubble(page, "From the tunnel").get_by_role("button")).to_have_text(["Edit", "Discard"])
+    page.context.set_offline(False)
+    expect(page.locator("#link-state")).not_to_have_text(KEPT)
+    expect_sent(page)
+    assert recorded(page) == ["Hello", "From the tunnel"]
+
+
+def test_a_line_on_its_way_when_the_network_goes_is_not_called_checked_before_it_is_back(chat: Chat, new_page: NewPage, wire: Wire) -> None:
+    page = new_page(expects=UNREACHABLE)
+    page.clock.install()
+    enter(page, chat.link, by=wire.url)
+    wire.lose_answers()
+    say(page, "Hello")
+    expect(page.locator(".message.sending")).to_have_count(1)
+    page.context.set_offline(True)
+    fate = page.locator(FATE)
+    expect(fate).to_have_text(NOT_YET)
+    # Long enough for the socket to be given up.
+    page.clock.run_for(15_000)
+    expect(page.locator("#link-state")).to_have_text(KEPT)
+    expect(fate).to_have_text(NOT_YET)
+
+
+def test_a_browser_that_is_wrong_about_the_network_goes_on(chat: Chat, new_page: NewPage) -> None:
+    page = enter(new_page(), chat.link)
+    page.evaluate("dispatchEvent(new Event('offline'))")
+    say(page, "Hello")
+    expect_sent(page)
+    expect(page.locator("#link-state")).to_be_empty()
+
+
+def test_a_line_whose_answer_was_lost_is_not_sent_twice(product: Product, new_page: NewPage, wire: Wire) -> None:
     chat = order_chat(product)
     page = enter(new_page(expects=UNREACHABLE), chat.link, by=wire.url)
     say(page, "Hello")
@@ -62,12 +102,25 @@ def test_a_line_whose_answer_was_lost_is_checked_and_not_sent_twice(product: Pro
     say(page, "Did you get this?")
     wait_for(lambda: "Did you get this?" in recorded(page, at=product.url), "the line in the record")
     wire.cut()
-    expect(bubble(page, "Did you get this?").locator(".fate")).to_have_text("Checking whether it arrived…")
+    fate = bubble(page, "Did you get this?").locator(".fate")
+    expect(fate).to_have_text(NOT_YET)
     expect(bubble(page, "Did you get this?").get_by_role("button")).to_have_count(0)
     wire.mend()
     expect_sent(page)
     expect(bubble(page, "Did you get this?")).to_have_count(1)
     assert recorded(page) == ["Hello", "Did you get this?"]
+
+
+def test_a_line_that_nobody_knows_of_is_checked_while_connected(chat: Chat, new_page: NewPage) -> None:
+    page = new_page(expects=UNREACHABLE)
+    page.route_web_socket("**/ws/**", lambda socket: socket.close())
+    enter(page, chat.link)
+    page.route("**/events/**", lambda route: route.abort() if route.request.method == "POST" else route.fallback())
+    say(page, "Did you get this?")
+    expect(page.locator(FATE)).to_have_text("Checking whether it arrived…")
+    page.unroute_all()
+    expect_sent(page)
+    assert recorded(page) == ["Did you get this?"]
 
 
 def stop_the_clock(page: Page) -> None:
@@ -145,26 +198,131 @@ def test_a_link_that_ended_says_so_and_keeps_what_is_written(product: Product, n
     page = enter(new_page(expects=re.compile("ERR_|WebSocket|40[34]")), order_chat(product).link, by=wire.url)
     say(page, "Hello")
     expect_sent(page)
+    known = page.context.cookies()
     page.context.clear_cookies()
     wire.cut()
     wire.mend()
     expect(page.locator("#link-state")).to_contain_text("This link has expired.")
-    say(page, "Am I too late?")
-    expect(bubble(page, "Am I too late?").locator(".fate")).to_contain_text(NOT_YET)
+    expect(page.get_by_role("link", name="Mail me a new link")).to_have_class("button")
+    expect(page.get_by_role("button", name="Send")).to_be_disabled()
+    field = page.get_by_role("textbox", name="Your message")
+    field.fill("Am I too late?")
+    field.press("Enter")
+    expect(field).to_have_value("Am I too late?")
+    expect(bubble(page, "Am I too late?")).to_have_count(0)
+    page.context.add_cookies(known)  # type: ignore[arg-type]
+    page.reload()
+    expect(field).to_have_value("Am I too late?")
+    expect(page.get_by_role("button", name="Send")).to_be_enabled()
+
+
+def test_what_is_unsent_when_the_link_ends_goes_out_by_the_newest_one(chat: Chat, new_page: NewPage, wire: Wire) -> None:
+    newest = chat.again()
+    page = enter(new_page(expects=re.compile("ERR_|WebSocket|40[34]")), chat.link, by=wire.url)
+    say(page, "Hello")
+    expect_sent(page)
+    wire.cut()
+    expect(page.locator("#link-state")).to_contain_text("No connection.")
+    say(page, "Are you there?")
+    fate = bubble(page, "Are you there?").locator(".why")
+    expect(fate).to_have_text(NOT_YET)
+    page.context.clear_cookies(name="ordersupport_session")
+    wire.mend()
+    expect(page.locator("#link-state")).to_contain_text("This link has expired.", timeout=40_000)
+    expect(fate).to_have_text("Kept on this device. Open the newest link to send it.")
+    expect(bubble(page, "Are you there?").get_by_role("button")).to_have_text(["Edit", "Discard"])
+    enter(page, newest.link, by=wire.url)
+    expect_sent(page)
+    assert recorded(page) == ["Hello", "Are you there?"]
+
+
+def test_where_nothing_can_be_kept_an_ended_link_promises_nothing(chat: Chat, new_page: NewPage, wire: Wire) -> None:
+    page = new_page(expects=re.compile("ERR_|WebSocket|40[34]"))
+    page.add_init_script("IDBFactory.prototype.open = () => { throw new DOMException('no'); }")
+    enter(page, chat.link, by=wire.url)
+    wire.cut()
+    expect(page.locator("#link-state")).to_contain_text("No connection.")
+    say(page, "Are you there?")
+    page.context.clear_cookies(name="ordersupport_session")
+    wire.mend()
+    expect(page.locator("#link-state")).to_contain_text("This link has expired.", timeout=40_000)
+    expect(bubble(page, "Are you there?").locator(".why")).to_have_text("Not sent. Copy it before you leave this page.")
 
 
 # Where WebSockets are blocked
 
 
-def without_sockets(page: Page) -> Page:
-    page.route_web_socket("**/ws/**", lambda socket: socket.close())
+def close_at_once(socket: WebSocketRoute) -> None:
+    """As a proxy that refuses them."""
+    socket.close()
+
+
+def swallow(socket: WebSocketRoute) -> None:
+    """As a proxy that neither answers nor refuses."""
+
+
+Block = Callable[[WebSocketRoute], None]
+BLOCKS = [close_at_once, swallow]
+
+
+def without_sockets(page: Page, block: Block = close_at_once) -> Page:
+    page.route_web_socket("**/ws/**", block)
     return page
 
 
-def test_where_sockets_are_blocked_both_sides_talk_and_nothing_false_is_said(product: Product, new_page: NewPage) -> None:
+def note_what_is_said(page: Page) -> None:
+    """From the first moment on, every sentence about the line."""
+    page.add_init_script(
+        """window.told = [];
+           addEventListener("DOMContentLoaded", () => {
+             const state = document.getElementById("link-state");
+             if (state) new MutationObserver(() => told.push(state.textContent)).observe(state, { childList: true });
+           });"""
+    )
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_where_sockets_are_blocked_nothing_false_is_said(chat: Chat, new_page: NewPage, block: Block) -> None:
+    page, attempts = new_page(), list[WebSocketRoute]()
+    page.route_web_socket("**/ws/**", lambda socket: attempts.append(socket) or block(socket))
+    note_what_is_said(page)
+    page.clock.install()
+    enter(page, chat.link)
+    say(page, "Hello")
+    expect_sent(page)
+    wait_for(lambda: page.clock.run_for(500) or attempts[2:], "the third attempt")
+    say(page, "Still there?")
+    expect_sent(page)
+    assert set(page.evaluate("told")) <= {"", "Connecting…"}
+
+
+def test_where_sockets_are_swallowed_a_line_is_sent_within_seconds(chat: Chat, new_page: NewPage) -> None:
+    page = new_page()
+    page.clock.install()
+    enter(without_sockets(page, swallow), chat.link)
+    say(page, "Hello")
+    stop_the_clock(page)
+    page.clock.run_for(4000)
+    expect_sent(page)
+
+
+def test_a_page_that_never_had_a_connection_does_not_say_that_it_is_back(product: Product, new_page: NewPage, wire: Wire) -> None:
+    page = enter(new_page(expects=UNREACHABLE), order_chat(product).link, by=wire.url)
+    note_what_is_said(page)
+    page.context.route("**/api/**", lambda route: route.abort())
+    without_sockets(page).reload()
+    expect(page.locator("#link-state")).to_have_text(KEPT)
+    page.context.unroute_all()
+    page.evaluate("dispatchEvent(new Event('online'))")
+    expect(page.locator("#link-state")).to_be_empty()
+    assert "Connected again" not in page.evaluate("told")
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_where_sockets_are_blocked_both_sides_talk(product: Product, new_page: NewPage, block: Block) -> None:
     chat = order_chat(product)
     agent = new_page()
-    page = enter(without_sockets(new_page()), chat.link)
+    page = enter(without_sockets(new_page(), block), chat.link)
     log_in(agent, "agent", onward=chat.agents_path)
     say(page, "My office blocks sockets.")
     expect(bubble(agent, "My office blocks sockets.")).to_be_visible()
@@ -204,6 +362,19 @@ class Polls:
 
     def _count_answer(self, request: Request) -> None:
         self.answered += "after=" in request.url and request.resource_type == "fetch"
+
+
+def test_a_page_whose_socket_works_asks_for_nothing_over_http(chat: Chat, new_page: NewPage) -> None:
+    page = new_page()
+    # However slow this machine is, the socket is in time.
+    page.add_init_script("const later = setTimeout; window.setTimeout = (act, delay) => (delay >= 2000 ? 0 : later(act, delay));")
+    polls = Polls(page)
+    enter(page, chat.link)
+    page.reload()
+    expect(page.get_by_role("log")).to_be_visible()
+    say(page, "Hello")
+    expect_sent(page)
+    assert polls.asked == 0
 
 
 def test_polling_slows_down_to_five_seconds_and_hurries_when_something_happens(product: Product, new_page: NewPage) -> None:

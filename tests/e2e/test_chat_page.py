@@ -2,11 +2,26 @@
 
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
-from tests.e2e.chats import Chat, bubble, enter, expect_sent, page_data, recorded, refuse_messages, say, set_status, write_many
+from tests.addresses import CASES
+from tests.e2e.chats import (
+    Chat,
+    bubble,
+    enter,
+    expect_sent,
+    page_data,
+    recorded,
+    refuse_messages,
+    same_person,
+    say,
+    set_status,
+    write_many,
+    yesterday,
+)
 from tests.e2e.test_story import log_in
 from tests.running import wait_for
 
@@ -27,12 +42,12 @@ def agent(new_page: NewPage, chat: Chat) -> Page:
 def refused(page: Page, text: str) -> None:
     """The product itself refuses the line: another client has used its key for other words."""
     events, csrf = (page_data(page)[name] for name in ("urls", "csrf"))
-    key = "0" * 32
+    key = "0-0-0-0"
     body = {"type": "message", "body": {"message_type": "text", "text": "First"}, "client_key": key}
     page.request.post(events["events"], data=body, headers={"X-CSRFToken": csrf})
-    page.evaluate("(key) => { crypto.randomUUID = () => key; }", key)
+    page.evaluate("() => { crypto.getRandomValues = (numbers) => numbers.fill(0); }")
     say(page, text)
-    page.evaluate("() => { delete crypto.randomUUID; }")
+    page.evaluate("() => { delete crypto.getRandomValues; }")
     expect(bubble(page, text).locator(".fate")).to_contain_text("Not sent: This client key was used for another message.")
 
 
@@ -75,6 +90,67 @@ def test_retry_sends_once_however_often_it_is_pressed(chat: Chat, new_page: NewP
     assert recorded(page) == ["Twice?"]
 
 
+# Before the scripts come
+
+
+def before_scripts(page: Page) -> list[Route]:
+    """The page once more, as the server wrote it; its scripts wait for `let_come`."""
+    held: list[Route] = []
+    page.route("**/conversation*.js", lambda route: held.append(route))
+    page.reload(wait_until="commit")
+    wait_for(lambda: page.evaluate("document.readyState") == "interactive" and held, "the page without its scripts")
+    return held
+
+
+def let_come(page: Page, held: list[Route]) -> None:
+    """And they have done all that they do at first."""
+    for route in held:
+        route.continue_()
+    expect(page.get_by_role("log")).to_be_visible()
+
+
+def test_who_began_before_the_scripts_came_goes_on_where_they_are(chat: Chat, agent: Page, new_page: NewPage) -> None:
+    page = enter(new_page(width=390, height=844), chat.link)
+    write_many(agent, [f"Line {number}" for number in range(1, 31)])
+    held = before_scripts(page)
+    page.locator("#log").evaluate("(log) => { log.scrollTop = -700; }")
+    place = bubble(page, "Line 20").bounding_box()
+    field = page.get_by_role("textbox", name="Your message")
+    field.press_sequentially("Half a sen")
+    let_come(page, held)
+    expect(field).to_be_focused()
+    expect(field).to_have_value("Half a sen")
+    assert bubble(page, "Line 20").bounding_box() == place
+
+
+def test_the_focus_stays_where_it_was_before_the_scripts_came(chat: Chat, new_page: NewPage) -> None:
+    page = enter(new_page(), chat.link)
+    held = before_scripts(page)
+    page.get_by_role("link", name="Change").focus()
+    let_come(page, held)
+    expect(page.get_by_role("link", name="Change")).to_be_focused()
+
+
+def test_an_order_that_was_opened_before_the_scripts_came_stays_open(chat: Chat, new_page: NewPage) -> None:
+    page = enter(new_page(width=390, height=844), chat.link)
+    held = before_scripts(page)
+    page.locator("summary.order-bar").click()
+    let_come(page, held)
+    expect(page.locator("summary.order-bar")).to_be_focused()
+    expect(page.get_by_role("region", name="Current order")).to_be_visible()
+
+
+def test_what_was_typed_before_the_scripts_came_is_kept_as_a_draft(chat: Chat, new_page: NewPage) -> None:
+    page = enter(new_page(), chat.link)
+    held = before_scripts(page)
+    field = page.get_by_role("textbox", name="Your message")
+    field.press_sequentially("Half a sen")
+    let_come(page, held)
+    page.unroute_all()
+    page.reload()
+    expect(field).to_have_value("Half a sen")
+
+
 # Two tabs, two devices
 
 
@@ -114,6 +190,31 @@ def test_typing_is_shown_to_the_other_and_seen_once_they_looked(chat: Chat, agen
     agent.get_by_role("textbox", name="Your message").press("Enter")
     expect(bubble(page, "Good")).to_be_visible()
     expect(page.locator("#typing")).to_be_empty()
+
+
+def test_when_my_last_words_were_seen_is_still_known_after_a_reload(chat: Chat, agent: Page, new_page: NewPage) -> None:
+    page = enter(new_page(timezone_id="Asia/Tokyo"), chat.link)
+    say(page, "Hello")
+    fate = page.locator(".message.mine .fate")
+    expect(fate).to_have_text(re.compile(r"Seen \d\d:\d\d"))
+    told = fate.text_content()
+    set_status(chat, "shipped")
+    expect(agent.get_by_text("is now").last).to_be_visible()
+    page.clock.set_fixed_time(datetime.now(UTC) + timedelta(minutes=7))
+    page.reload()
+    expect(page.get_by_role("log")).to_be_visible()
+    expect(fate).to_have_text(str(told))
+    without_scripts = same_person(new_page(java_script_enabled=False), page)
+    without_scripts.goto(page.url)
+    expect(without_scripts.locator(".message.mine .fate")).to_have_text(str(told))
+
+
+def test_an_agent_who_comes_later_is_known_to_have_seen_it(chat: Chat, new_page: NewPage) -> None:
+    page = enter(new_page(), chat.link)
+    say(page, "Is anybody there?")
+    expect(page.locator(".message.mine .fate")).to_have_text("Sent")
+    log_in(new_page(), "agent", onward=chat.agents_path)
+    expect(page.locator(".message.mine .fate")).to_have_text(re.compile(r"Seen \d\d:\d\d"))
 
 
 # Where the eye is
@@ -178,6 +279,45 @@ def test_one_comes_back_to_where_the_unread_messages_begin(chat: Chat, agent: Pa
     expect(bubble(page, "Answer 30")).not_to_be_in_viewport()
 
 
+def test_the_line_above_what_is_new_moves_up_with_older_pages_and_the_way_down_is_offered(
+    chat: Chat, agent: Page, new_page: NewPage
+) -> None:
+    page = enter(new_page(width=390, height=700), chat.link)
+    say(page, "Hello")
+    expect_sent(page)
+    address = page.url
+    page.goto("about:blank")
+    write_many(agent, [f"Answer {number}" for number in range(1, 56)])
+    page.goto(address)
+    expect(page.get_by_role("button", name=re.compile("^5. new messages$"))).to_be_visible()
+    page.locator("#log").evaluate("(log) => { log.scrollTop = -log.scrollHeight; }")
+    expect(page.locator(".fresh + .message .bubble")).to_have_text("Answer 1")
+    expect(page.locator(".fresh")).to_have_count(1)
+
+
+def test_a_page_left_open_past_midnight_calls_the_day_before_yesterday(chat: Chat, new_page: NewPage) -> None:
+    page = new_page()
+    page.clock.install()
+    say(enter(page, chat.link), "Good night")
+    expect_sent(page)
+    days = page.locator(".day")
+    expect(days).to_have_text(["Today"])
+    page.clock.fast_forward(24 * 60 * 60 * 1000)
+    expect(days).to_have_text(["Yesterday"])
+
+
+def test_a_line_of_an_earlier_day_that_was_not_sent_stands_last_under_today(chat: Chat, new_page: NewPage) -> None:
+    page = new_page(expects=re.compile("status of 400"))
+    page.clock.install(time=datetime.now(UTC) - timedelta(days=2))
+    refuse_messages(enter(page, chat.link))
+    say(page, "From the day before")
+    expect(bubble(page, "From the day before").locator(".fate")).to_contain_text("Not sent")
+    page.clock.set_system_time(datetime.now(UTC))
+    page.reload()
+    expect(bubble(page, "From the day before")).to_be_visible()
+    expect(page.locator(".day")).to_have_text(["Today"])
+
+
 # Writing
 
 
@@ -200,6 +340,18 @@ def test_enter_that_chooses_a_chinese_word_sends_nothing(chat: Chat, new_page: N
     field.press("Enter")
     expect_sent(page)
     assert recorded(page) == ["订单"]
+
+
+def test_what_nobody_sees_is_no_message(chat: Chat, new_page: NewPage) -> None:
+    page = enter(new_page(), chat.link)
+    field = page.get_by_role("textbox", name="Your message")
+    field.fill("\u200b \u2060")
+    field.press("Enter")
+    expect(field).to_have_value("\u200b \u2060")
+    field.fill("👩\u200d👧")
+    field.press("Enter")
+    expect_sent(page)
+    assert recorded(page) == ["👩\u200d👧"]
 
 
 def test_shift_enter_breaks_the_line_and_on_a_touch_screen_enter_does(chat: Chat, new_page: NewPage) -> None:
@@ -254,6 +406,20 @@ def test_only_safe_addresses_become_links(chat: Chat, agent: Page, new_page: New
     expect(page.locator(".bubble")).to_have_text(LINKS)
 
 
+@pytest.mark.parametrize("has_scripts", [True, False])
+def test_an_address_ends_where_a_reader_would_end_it(chat: Chat, new_page: NewPage, has_scripts: bool) -> None:
+    writer = enter(new_page(), chat.link)
+    write_many(writer, [text for text, _links in CASES])
+    page = same_person(new_page(java_script_enabled=has_scripts), writer)
+    page.goto(writer.url)
+    expect(page.get_by_role("log") if has_scripts else page.get_by_role("link", name="Show new messages")).to_be_visible()
+    bubbles = page.locator(".bubble")
+    expect(bubbles).to_have_text([re.compile(re.escape(text.strip())) for text, _links in CASES])
+    found = [[[link.get_attribute("href"), link.get_attribute("title") or ""] for link in one.locator("a").all()] for one in bubbles.all()]
+    assert found == [[list(link) for link in links] for _text, links in CASES]
+    expect(page.locator(".bubble a").first).to_have_css("unicode-bidi", "isolate")
+
+
 # Orders
 
 
@@ -274,7 +440,7 @@ def test_a_message_keeps_the_state_that_its_order_had_when_it_was_written(chat: 
     expect_sent(page)
     expect(bubble(page, "May I still change it?").locator(".chip")).to_have_text(f"Order {chat.number} · placed")
     set_status(chat, "cancelled")
-    pinned = f"Order {chat.number}: was placed, $4.99 when written; now cancelled"
+    pinned = f"Order {chat.number}: placed, $4.99 when written, now cancelled"
     for side in (page, agent):
         expect(bubble(side, "May I still change it?").locator(".chip")).to_have_text(pinned)
     say(page, "What a pity.")
@@ -282,6 +448,22 @@ def test_a_message_keeps_the_state_that_its_order_had_when_it_was_written(chat: 
     for side in (page, agent):
         side.reload()
         expect(bubble(side, "May I still change it?").locator(".chip")).to_have_text(pinned)
+
+
+def test_a_new_day_says_again_neither_with_scripts_nor_without_which_order_it_is(chat: Chat, new_page: NewPage) -> None:
+    page = enter(new_page(), chat.link)
+    say(page, "Yesterday")
+    expect_sent(page)
+    yesterday(chat)
+    say(page, "Today")
+    expect_sent(page)
+    plain = same_person(new_page(java_script_enabled=False), page)
+    plain.goto(page.url)
+    page.reload()
+    expect(page.get_by_role("log")).to_be_visible()
+    for side in (page, plain):
+        expect(side.locator(".day")).to_have_text(["Yesterday", "Today"])
+        expect(side.locator(".message .chip")).to_have_text([f"Order {chat.number} · placed"])
 
 
 def test_each_link_pins_what_is_written_to_its_own_order(chat: Chat, agent: Page, new_page: NewPage) -> None:
@@ -309,9 +491,82 @@ def test_the_talk_can_be_narrowed_to_this_order_and_nothing_new_is_missed(chat: 
     say(agent, "An answer about the first")
     everything = page.get_by_role("button", name="Everything")
     expect(everything).to_have_text("Everything · 1 new message")
+    expect(page.locator("#told")).to_have_text("1 new message")
+    expect(page.locator("#spoken")).to_be_empty()
     expect(page.locator(".message .bubble")).to_have_text(["About the second"])
     expect(agent.locator(".message.mine .fate")).to_have_text("Sent")
     everything.click()
     expect(page.locator(".message .bubble")).to_have_text(["About the first", "About the second", "An answer about the first"])
     expect(everything).to_have_text("Everything")
     expect(agent.locator(".message.mine .fate")).to_have_text(re.compile("Seen"))
+
+
+def test_what_is_hidden_by_this_order_stays_unseen_however_often_it_is_pressed(chat: Chat, agent: Page, new_page: NewPage) -> None:
+    second = chat.again()
+    page = enter(new_page(), chat.link)
+    say(page, "About the first")
+    enter(page, second.link)
+    this_order = page.get_by_role("button", name="This order")
+    this_order.click()
+    say(agent, "An answer about the first")
+    everything = page.get_by_role("button", name="Everything")
+    expect(everything).to_have_text("Everything · 1 new message")
+    this_order.click()
+    expect(everything).to_have_text("Everything · 1 new message")
+    # The other order's talk has it; back here, it is out of sight again.
+    page.locator(f".history [data-order='{chat.number}']").click()
+    expect(everything).to_have_text("Everything")
+    expect(agent.locator(".message.mine .fate")).to_have_text(re.compile("Seen"))
+
+
+def test_what_is_hidden_by_this_order_stays_unseen_by_who_writes_below_it(chat: Chat, agent: Page, new_page: NewPage) -> None:
+    second = chat.again()
+    page = enter(new_page(), chat.link)
+    say(page, "About the first")
+    enter(page, second.link)
+    page.get_by_role("button", name="This order").click()
+    say(agent, "An answer about the first")
+    everything = page.get_by_role("button", name="Everything")
+    expect(everything).to_have_text("Everything · 1 new message")
+    say(page, "About the second")
+    expect(bubble(agent, "About the second")).to_be_visible()
+    expect(agent.locator(".message.mine .fate")).to_have_text("Sent")
+    agent.reload()
+    expect(agent.locator(".message.mine .fate")).to_have_text("Sent")
+    everything.click()
+    expect(agent.locator(".message.mine .fate")).to_have_text(re.compile("Seen"))
+    expect(everything).to_have_text("Everything")
+
+
+def test_narrowing_the_talk_counts_what_waits_below_about_another_order(chat: Chat, agent: Page, new_page: NewPage) -> None:
+    second = chat.again()
+    page = enter(new_page(), chat.link)
+    write_many(page, [f"Line {number}" for number in range(1, 31)])
+    enter(page, second.link)
+    say(page, "About the second")
+    page.locator("#log").evaluate("(log) => { log.scrollTop = -600; }")
+    say(agent, "An answer about the first")
+    expect(page.locator("#newer")).to_have_text("1 new message")
+    page.get_by_role("button", name="This order").click()
+    expect(bubble(page, "About the second")).to_be_in_viewport()
+    everything = page.get_by_role("button", name="Everything")
+    expect(everything).to_have_text("Everything · 1 new message")
+    expect(agent.locator(".message.mine .fate")).to_have_text("Sent")
+    everything.click()
+    expect(agent.locator(".message.mine .fate")).to_have_text(re.compile("Seen"))
+    expect(everything).to_have_text("Everything")
+
+
+# Who says what
+
+
+def test_a_colleagues_line_is_on_our_side_under_their_name(chat: Chat, new_page: NewPage, agent: Page) -> None:
+    say(enter(new_page(), chat.link), "Where is it?")
+    colleague = new_page()
+    log_in(colleague, "staff", onward=chat.agents_path.replace("/agent/", "/staff/"))
+    say(colleague, "I look into it.")
+    line = bubble(agent, "I look into it.")
+    expect(line.locator(".byline b")).to_have_text("Robin Staff")
+    expect(line).to_have_css("align-items", "flex-end")
+    expect(bubble(agent, "Where is it?")).to_have_css("align-items", "flex-start")
+    expect(line).to_have_class(re.compile(r"\bours\b"))

@@ -172,6 +172,20 @@ def test_a_line_goes_out_through_vonage_and_comes_back_into_the_record(open_chat
     expect(chat.agent.locator(".message .chip")).to_contain_text(re.compile(r"Order \d+"))
 
 
+def test_a_line_that_the_browser_repeats_by_itself_is_one_line(open_chat: OpenChat, vonage: VonageTwin) -> None:
+    chat = open_chat()
+    say(chat.customer, "Hello?")
+    expect_sent(chat.customer)
+    vonage.faults.set("vonage.sdk_create_event", {"fault": "reset_after", "contains": "at my door", "times": 1})
+    say(chat.customer, "Is it at my door?")
+    expect_sent(chat.customer)
+    wait_for(lambda: at_vonage(vonage, "Is it at my door?") == 2, "the browser's repeat")
+    say(chat.agent, "Yes")  # by then, whatever came before it has come
+    expect_sent(chat.agent)
+    expect_once(chat, "Is it at my door?")
+    assert len(recorded(chat, "Is it at my door?")) == 1
+
+
 def test_a_line_from_the_other_side_is_shown_before_our_record_has_it(open_chat: OpenChat, vonage: VonageTwin) -> None:
     chat = open_chat()
     vonage.turn(webhook_hold=True)

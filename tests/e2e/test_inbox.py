@@ -250,3 +250,96 @@ def test_the_tabs_by_keyboard_alone(new_page: NewPage, chat: Chat, customer: Pag
     page.wait_for_url("**/inbox/")
     expect(all_of_them).to_have_attribute("aria-current", "page")
     expect(row_of(page, chat)).to_be_visible()
+
+
+# Ten chats at once
+
+
+def test_what_was_read_in_another_tab_is_no_longer_unread(desk: Page, chat: Chat, customer: Page) -> None:
+    say(customer, "Is anybody there?")
+    expect(row_of(desk, chat).locator(".count")).to_contain_text("1")
+    tab = desk.context.new_page()
+    tab.goto(chat.agents_path)
+    expect(row_of(desk, chat).locator(".count")).to_have_count(0)
+    expect(row_of(desk, chat)).to_contain_text("Is anybody there?")
+
+
+def test_beside_one_talk_an_agent_sees_how_many_others_wait(chat: Chat, customer: Page, product: Product, new_page: NewPage) -> None:
+    agent = new_page()
+    log_in(agent, "agent", onward=chat.agents_path)
+    back = agent.get_by_role("link", name="Inbox")
+    before = waiting_beside(agent)
+    say(customer, "I do not count here")
+    other = enter(new_page(), order_chat(product).link)
+    say(other, "Is anybody there?")
+    expect(back).to_have_accessible_name(f"Inbox {said(before + 1)}")
+    colleague = agent.context.new_page()
+    colleague.goto(other.url.replace("/chat/" + other.url.split("/")[-3], "/chat/agent"))
+    write_many(colleague, ["Good morning"])
+    expect(back).to_have_accessible_name(f"Inbox {said(before)}".strip())
+
+
+def test_between_talks_neither_the_tab_nor_a_draft_is_lost(chat: Chat, customer: Page, product: Product, desk: Page) -> None:
+    other = order_chat(product)
+    say(customer, "Is anybody there?")
+    desk.get_by_role("link", name="Waiting").click()
+    row_of(desk, chat).click()
+    field = desk.get_by_role("textbox", name="Your message")
+    field.fill("Half an answer")
+    desk.get_by_role("link", name="Inbox").click()
+    expect(desk).to_have_url(re.compile(r"/inbox/\?show=waiting$"))
+    desk.goto(other.agents_path)
+    expect(field).to_have_value("")
+    desk.goto("/inbox/?show=waiting")
+    row_of(desk, chat).click()
+    expect(field).to_have_value("Half an answer")
+
+
+def waiting_beside(agent: Page) -> int:
+    """How many others wait, as the server counted."""
+    badge = agent.locator("#others > [aria-hidden]")
+    return int(badge.text_content() or "") if agent.locator("#others").is_visible() else 0
+
+
+def said(count: int) -> str:
+    """In words."""
+    return "" if not count else "1 other customer is waiting" if count == 1 else f"{count} other customers are waiting"
+
+
+@pytest.mark.parametrize("has_scripts", [True, False])
+def test_a_conversation_is_found_by_its_orders_number(product: Product, chat: Chat, new_page: NewPage, has_scripts: bool) -> None:
+    order_chat(product)
+    desk = new_page(java_script_enabled=has_scripts)
+    log_in(desk, "agent", onward="/inbox/")
+    field = desk.get_by_role("searchbox", name="Name, mail address or order number")
+    field.fill(str(chat.number))
+    field.press("Enter")
+    desk.wait_for_url("**/inbox/?q=*")
+    expect(desk.locator("#waiters a")).to_have_count(1)
+    expect(row_of(desk, chat)).to_be_visible()
+    expect(field).to_have_value(str(chat.number))
+
+
+def test_what_was_found_stays_alone_and_alive_while_others_write(product: Product, chat: Chat, customer: Page, new_page: NewPage) -> None:
+    other = order_chat(product)
+    others = enter(new_page(), other.link)
+    desk = new_page()
+    log_in(desk, "agent", onward="/inbox/")
+    desk.goto(f"/inbox/?q={chat.username}")
+    expect(desk.locator("#summary")).not_to_be_empty()
+    say(others, "I am somebody else")
+    expect_sent(others)
+    say(customer, "It is me")
+    expect(row_of(desk, chat)).to_contain_text("It is me", timeout=20_000)
+    expect(desk.locator("#waiters a")).to_have_count(1)
+    desk.reload()
+    expect(desk.locator("#waiters a")).to_have_count(1)
+
+
+def test_nothing_found_is_said_and_stays_said(chat: Chat, new_page: NewPage) -> None:
+    desk = new_page()
+    log_in(desk, "agent", onward="/inbox/")
+    desk.goto("/inbox/?q=nobody-of-that-name")
+    expect(desk.locator("#summary")).not_to_be_empty()
+    expect(desk.get_by_text("No conversation is found for “nobody-of-that-name”.")).to_be_visible()
+    expect(desk.locator("#waiters a")).to_have_count(0)

@@ -43,7 +43,7 @@ def test_the_switch_works_without_scripts(product: Product, new_page: NewPage) -
     page.goto(order_chat(product).link)
     page.get_by_role("button", name="Open my order").click()
     page.get_by_role("button", name="简体中文").click()
-    expect(page.get_by_text("您加入了对话")).to_be_visible()
+    expect(page.get_by_text("您购买了 1 × Widget")).to_be_visible()
 
 
 def test_times_follow_the_readers_clock_and_are_kept_once_a_person_is_there(product: Product, new_page: NewPage) -> None:
@@ -63,9 +63,19 @@ def test_a_reader_somewhere_else_is_offered_their_own_clock(product: Product, ne
     with at_home.expect_response("**/language"):
         at_home.locator("textarea").press("a")
     travelling = enter(same_person(new_page(timezone_id="Europe/Berlin"), at_home), chat.link)
-    travelling.get_by_role("button", name="Show times in Germany Time").click()
+    travelling.get_by_role("button", name="Show times in Berlin").click()
     expect(travelling.locator("html")).to_have_attribute("data-time-zone", "Europe/Berlin")
     expect(travelling.get_by_role("button", name="Show times in")).to_have_count(0)
+
+
+def test_a_reader_where_the_clocks_show_the_same_is_offered_nothing(product: Product, new_page: NewPage) -> None:
+    chat = order_chat(product)
+    at_home = enter(new_page(timezone_id="Europe/Stockholm"), chat.link)
+    with at_home.expect_response("**/language"):
+        at_home.locator("textarea").press("a")
+    travelling = enter(same_person(new_page(timezone_id="Europe/Berlin"), at_home), chat.link)
+    expect(travelling.locator("html")).to_have_attribute("data-time-zone", "Europe/Stockholm")
+    expect(travelling.locator("form.zone:visible")).to_have_count(0)
 
 
 def test_arabic_runs_from_right_to_left_in_an_english_page(product: Product, new_page: NewPage) -> None:

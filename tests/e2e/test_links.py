@@ -64,11 +64,40 @@ def test_the_page_that_follows_never_learns_the_key(chat: Chat, new_page: NewPag
     assert "key=" not in page.url
 
 
+def close_links(agent: Page) -> None:
+    """The agent is asked first, and then says it again."""
+    agent.get_by_text("Close old links, mail a new one…").click()
+    agent.get_by_role("button", name="Close old links, mail a new one").click()
+
+
+def test_the_agent_reads_that_they_joined_and_not_that_the_order_made_the_customer_a_member(chat: Chat, new_page: NewPage) -> None:
+    agent = new_page()
+    log_in(agent, "agent", onward=chat.agents_path)
+    log = agent.get_by_role("log")
+    expect(log).to_contain_text("You joined the conversation")
+    expect(log.get_by_text("joined the conversation")).to_have_count(1)
+
+
+def test_one_click_closes_no_links_and_says_what_the_second_does(chat: Chat, new_page: NewPage) -> None:
+    customer, agent = new_page(), new_page(java_script_enabled=False)
+    open_link(customer, chat.link)
+    log_in(agent, "agent", onward=chat.agents_path)
+    question = agent.get_by_text("Close old links, mail a new one…")
+    expect(agent.get_by_role("button", name="Close old links, mail a new one")).to_be_hidden()
+    question.click()
+    expect(agent.locator(".close-links p")).to_contain_text("end at once")
+    customer.reload()
+    expect(customer.get_by_role("log")).to_be_visible()
+    agent.get_by_role("button", name="Close old links, mail a new one").click()
+    expect(agent.locator(".entry-card")).to_contain_text("A new link")
+    assert customer.request.get(customer.url).status == 404
+
+
 def test_a_revoked_link_ends_the_open_page(chat: Chat, new_page: NewPage) -> None:
     customer, agent = new_page(expects=re.compile("40[134]|WebSocket")), new_page()
     open_link(customer, chat.link)
     log_in(agent, "agent", onward=chat.agents_path)
-    agent.get_by_role("button", name="Close old links, mail a new one").click()
+    close_links(agent)
     expect(customer.locator("#link-state")).to_contain_text("This link has expired.")
     customer.get_by_role("link", name="Mail me a new link").click()
     expect(customer.get_by_label("Your mail address")).to_be_visible()

@@ -8,6 +8,7 @@ import pytest
 import requests
 from playwright.sync_api import Frame, Page, expect
 
+from tests.e2e.chats import change_order
 from tests.e2e.test_story import log_in, open_link, say
 from tests.running import Product
 from tests.test_journey import link_in, mail_to
@@ -39,12 +40,13 @@ class Told:
             "username": self.username,
             "lines": [{"name": evil("line"), "sku": SHORT % "sku", "quantity": 1, "unit_price": "4.99"}],
             "shipping_address": address,
-            "external_id": f"{SHORT % 'external'}-{self.username}",
             "data": {evil("key"): evil("value")},
         }
         answer = requests.post(f"{product.url}/order", json=order, timeout=20)
         assert answer.status_code == 201, answer.text
         self.number = int(answer.json()["order_id"])
+        # Without a key `POST /order` takes none.
+        change_order(product, self.number, external_id=f"{SHORT % 'external'}-{self.username}")
         self.conversation = str(answer.json()["conversation_id"])
         self.mail = mail_to(product, self.email, order=self.number)
         self.link = link_in(self.mail)

@@ -7,21 +7,12 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.e2e import axe
-from tests.e2e.chats import Chat, bubble, enter, expect_sent, say
+from tests.e2e.chats import SOLVE, Chat, bubble, expect_sent, say
 from tests.e2e.test_story import log_in
 
 NewPage = Callable[..., Page]
 # Chromium notes every answer of 4xx in its console, and every request that came to nothing.
 REFUSED = re.compile("409|ERR_INTERNET_DISCONNECTED")
-
-
-@pytest.fixture
-def customer(new_page: NewPage, chat: Chat) -> Page:
-    """Their page, after a first line."""
-    page = enter(new_page(), chat.link)
-    say(page, "Where is it?")
-    expect_sent(page)
-    return page
 
 
 @pytest.fixture
@@ -35,7 +26,7 @@ def agent(new_page: NewPage, chat: Chat, customer: Page) -> Page:
 
 def button(page: Page) -> Locator:
     """What the agent presses."""
-    return page.get_by_role("button", name="Mark as solved")
+    return page.get_by_role("button", name=SOLVE)
 
 
 def test_both_see_it_without_a_reload_and_the_customers_next_words_wait_again(
@@ -50,7 +41,7 @@ def test_both_see_it_without_a_reload_and_the_customers_next_words_wait_again(
     expect(customer.locator(".solved .text")).to_have_text("Not solved yet? Just write.")
     expect(agent.locator(".solved")).to_contain_text("You marked this as solved")
     expect(button(agent)).to_be_hidden()
-    expect(wait).to_have_text(re.compile(r"^\d\d:\d\d$"))
+    expect(wait).to_have_text(re.compile(r"^solved\s*\d\d:\d\d$"))
     say(customer, "Not yet, I am afraid.")
     expect(wait).to_have_text("just wrote")
     expect(button(agent)).to_be_visible()

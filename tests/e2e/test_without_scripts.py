@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.e2e.chats import Chat, bubble, enter, expect_sent, say, write_many
 from tests.e2e.test_story import log_in
@@ -24,6 +24,12 @@ def send(page: Page, text: str) -> None:
     """By the form."""
     page.get_by_role("textbox", name="Your message").fill(text)
     page.get_by_role("button", name="Send").click()
+
+
+def without_details_content(route: Route) -> None:
+    """The sheet as a browser reads it that knows no such part."""
+    sheet = route.fetch()
+    route.fulfill(response=sheet, body=sheet.text().replace("::details-content", "::details-unheard-of"))
 
 
 def test_one_reads_writes_and_asks_for_what_is_new(chat: Chat, plain: Page, new_page: NewPage) -> None:
@@ -79,3 +85,19 @@ def test_orders_and_their_states_are_on_the_page(chat: Chat, plain: Page) -> Non
     plain.locator("summary.order-bar").click()
     expect(plain.get_by_role("region", name="Current order").get_by_role("row", name="Widget")).to_be_visible()
     expect(plain.get_by_role("link", name=f"Order {chat.number}")).to_have_count(2)
+
+
+def test_on_a_wide_screen_the_order_stands_beside_the_talk(plain: Page) -> None:
+    expect(plain.get_by_role("region", name="Current order").get_by_role("row", name="Widget")).to_be_visible()
+    expect(plain.locator("summary.order-bar")).to_be_hidden()
+
+
+def test_where_a_closed_order_cant_be_shown_open_its_bar_opens_it(chat: Chat, new_page: NewPage) -> None:
+    page = new_page(java_script_enabled=False)
+    # As in Firefox, Safari and Chromium of some years ago.
+    page.route("**/style*.css", without_details_content)
+    enter(page, chat.link)
+    order = page.get_by_role("region", name="Current order")
+    expect(order).to_be_hidden()
+    page.locator("summary.order-bar").click()
+    expect(order.get_by_role("row", name="Widget")).to_be_visible()

@@ -43,13 +43,18 @@ class Wire:
         self._loses_answers = True
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self._is_cut:
-            writer.close()
-            return
-        product_reader, product_writer = await asyncio.open_connection("127.0.0.1", self._to)
-        self._writers |= {writer, product_writer}
-        await asyncio.gather(self._carry(reader, product_writer), self._carry(product_reader, writer, is_answer=True))
-        self._writers -= {writer, product_writer}
+        ends = [writer]
+        self._writers.add(writer)
+        if not self._is_cut:
+            product_reader, product_writer = await asyncio.open_connection("127.0.0.1", self._to)
+            ends.append(product_writer)
+            self._writers.add(product_writer)
+            await asyncio.gather(self._carry(reader, product_writer), self._carry(product_reader, writer, is_answer=True))
+        for end in ends:
+            end.close()
+            with contextlib.suppress(ConnectionError):
+                await end.wait_closed()
+        self._writers.difference_update(ends)
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, is_answer: bool = False) -> None:
         with contextlib.suppress(ConnectionError):
@@ -63,16 +68,22 @@ class Wire:
         for writer in self._writers:
             writer.transport.abort()
 
+    async def _end(self, server: asyncio.Server) -> None:
+        """Break what is left, and also what came in at the last moment: a server that is closed would leave that open for ever."""
+        for listening in server.sockets:
+            self._loop.remove_reader(listening.fileno())
+        while left := asyncio.all_tasks() - {asyncio.current_task()}:
+            self._break()
+            await asyncio.wait(left, timeout=0.05)
+        server.close()
+
     def _run(self, started: threading.Event) -> None:
         asyncio.set_event_loop(self._loop)
         server = self._loop.run_until_complete(asyncio.start_server(self._accept, "127.0.0.1", 0))
         self.port = server.sockets[0].getsockname()[1]
         started.set()
         self._loop.run_forever()
-        server.close()
-        self._break()
-        left = asyncio.all_tasks(self._loop)
-        self._loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+        self._loop.run_until_complete(self._end(server))
         self._loop.close()
 
     @contextlib.contextmanager

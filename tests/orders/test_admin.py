@@ -1,7 +1,9 @@
 """The clerk's way in: orders typed in the admin, posted as a browser posts them."""
 
+import re
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from html.parser import HTMLParser
 from typing import Any
 
@@ -17,11 +19,13 @@ from pytest_django import Settings
 
 from accounts.models import User
 from chat.coordinator import drain
+from chat.entry.models import AccessLink
 from chat.models import Conversation, Event
 from chat.outbox import State
 from orders import journey
 from orders.delivery import Delivery
-from orders.models import MailEvent, Order, OrderConfirmation, Status, StoredMail
+from orders.mail_models import MailEvent, StoredMail
+from orders.models import Order, OrderConfirmation, Status
 
 ADD = reverse("admin:orders_order_add")
 LIST = reverse("admin:orders_order_changelist")
@@ -165,6 +169,38 @@ def test_yen_have_no_digits_after_the_point(desk: Client, alice: User) -> None:
     assert not Order.objects.exists()
 
 
+@pytest.mark.parametrize(
+    ("typed_price", "price"), [("1,50", "1.50"), ("1.50", "1.50"), (",5", "0.5"), ("1500", "1500"), ("0,1250", "0.125")]
+)
+def test_a_price_may_have_a_comma(desk: Client, alice: User, typed_price: str, price: str) -> None:
+    desk.post(ADD, typed(desk, ADD, ("Widget", "1", typed_price), customer=alice.pk, currency="KWD"))
+    assert Order.objects.get().total == Decimal(price)
+
+
+@pytest.mark.parametrize("price", ["1,500", "1.500,00", "1,500.00", "1,5,0", "1,", "1,50 EUR"])
+def test_a_comma_that_could_mean_thousands_is_asked_about(desk: Client, alice: User, price: str) -> None:
+    response = desk.post(ADD, typed(desk, ADD, ("Widget", "1", price), customer=alice.pk))
+    asked = "Write the price with a point before the digits, such as 1500 or 1.50."
+    assert (line_errors(response), Order.objects.exists()) == ([{"unit_price": [asked]}], False)
+
+
+def test_the_field_of_a_price_keeps_what_is_typed(desk: Client) -> None:
+    field = re.search(r'<input[^>]*id="id_lines-0-unit_price"[^>]*>', desk.get(ADD).content.decode())
+    assert field
+    assert ('type="text"' in field[0], 'inputmode="decimal"' in field[0]) == (True, True)
+
+
+@pytest.mark.parametrize("quantity", ["-1", "0"])
+def test_too_small_a_quantity_is_said_once_and_plainly(desk: Client, alice: User, quantity: str) -> None:
+    response = desk.post(ADD, typed(desk, ADD, ("Widget", quantity, "4.99"), customer=alice.pk))
+    assert line_errors(response) == [{"quantity": ["Write a quantity of 1 or more."]}]
+
+
+def test_a_price_below_nothing_is_said_plainly(desk: Client, alice: User) -> None:
+    response = desk.post(ADD, typed(desk, ADD, ("Widget", "1", "-4,99"), customer=alice.pk))
+    assert line_errors(response) == [{"unit_price": ["A price can't be below 0."]}]
+
+
 def test_a_new_currency_is_checked_against_the_lines_that_are_stored(desk: Client, alice: User, place: Callable[..., Order]) -> None:
     order = place(alice)
     response = desk.post(page_of(order), typed(desk, page_of(order), currency="JPY"))
@@ -285,6 +321,7 @@ def test_the_journey_says_what_failed_and_what_helps(desk: Client, place: Callab
     assert "Tom could not be told." in page
     assert "Tom has no mail address. Add one to the customer" in page
     assert page.count('<li class="done">') == 2
+    assert re.findall(r"<span>([^<]*)</span>\s*<span class=\"when\">", page) == ["conversation opened", "event added", "mail not sent"]
     assert "failed: no mail address" in desk.get(LIST).content.decode()
 
 
@@ -318,7 +355,7 @@ SOON, LONG_AGO = timedelta(hours=1), timedelta(minutes=-10)
     [
         ({"state": "waiting", "next_in": SOON}, "1 of 3 steps, tries again {next}", "is not told yet: 1 of 3 steps are done"),
         ({"state": "waiting", "next_in": SOON, "is_unknown": True}, "unknown, asks again {next}", "We don&#x27;t know yet whether"),
-        ({"state": "waiting", "next_in": LONG_AGO}, "waiting since {next}", "Is a worker running?"),
+        ({"state": "waiting", "next_in": LONG_AGO}, "waiting since {next}", "other orders are before it, or no worker is running."),
         (
             {"state": "failed", "is_unknown": True},
             "unknown, a person must look",
@@ -366,6 +403,70 @@ def test_a_second_click_on_resend_is_inert(desk: Client, alice: User, place: Cal
     assert StoredMail.objects.count() == 2
 
 
+def test_resending_to_nobody_leads_to_the_customer(desk: Client, place: Callable[..., Order]) -> None:
+    tom = User.objects.create_user("tom", name="Tom <b>")
+    order = place(tom)
+    drain()
+    link = f'<a href="{reverse("admin:accounts_user_change", args=[tom.pk])}">'
+    response = desk.post(reverse("admin:orders_order_resend", args=[order.number]))
+    words = f"Tom &lt;b&gt; has no mail address, so nobody was told. {link}Add one to the customer</a>, then press “Resend”."
+    assert said(response) == [words]
+    assert f"{link}Open the customer</a>" in desk.get(page_of(order)).content.decode()
+
+
+def test_whoever_may_not_change_customers_is_not_led_to_one(client: Client, place: Callable[..., Order]) -> None:
+    staff_with(client, "view_order")
+    order = place(User.objects.create_user("tom", name="Tom"))
+    drain()
+    assert "Open the customer" not in client.get(page_of(order)).content.decode()
+
+
+def test_a_status_that_moves_on_says_that_the_chat_tells_it_and_no_mail(desk: Client, alice: User, place: Callable[..., Order]) -> None:
+    order = place(alice)
+    drain()
+    response = desk.post(page_of(order), typed(desk, page_of(order), status="shipped"))
+    assert said(response)[0] == f"Alice Martin sees in the chat that order {order.number} is now shipped. No mail is sent for that."
+
+
+def test_a_status_of_an_order_that_nobody_was_told_of_promises_nothing(desk: Client, place: Callable[..., Order], alice: User) -> None:
+    order = place(alice)
+    OrderConfirmation.objects.all().delete()
+    response = desk.post(page_of(order), typed(desk, page_of(order), status="shipped"))
+    assert not any("in the chat" in words for words in said(response))
+
+
+def test_the_page_says_when_the_customer_opened_the_link(desk: Client, alice: User, place: Callable[..., Order]) -> None:
+    order, other = place(alice), place(alice)
+    drain()
+    assert "opened the link" not in desk.get(page_of(order)).content.decode()
+    at = timezone.now()
+    AccessLink.objects.filter(subject=order.number).update(opened_at=at)
+    assert f"Alice Martin opened the link at {journey.moment(at)}." in desk.get(page_of(order)).content.decode()
+    assert "opened the link" not in desk.get(page_of(other)).content.decode()
+
+
+def test_the_history_tells_of_a_resend_and_names_nobody(desk: Client, alice: User, place: Callable[..., Order]) -> None:
+    order = place(alice)
+    drain()
+    desk.post(reverse("admin:orders_order_resend", args=[order.number]), {f"shown-{order.number}": "1"})
+    desk.post(reverse("admin:orders_order_resend", args=[order.number]), {f"shown-{order.number}": "1"})
+    # The messages of both, which name the address, are shown once.
+    desk.get(LIST)
+    page = desk.get(reverse("admin:orders_order_history", args=[order.number])).content.decode()
+    assert page.count("Resent: version 2") == 1
+    assert "alice@example.com" not in page
+
+
+def test_an_earlier_telling_is_said_in_words(desk: Client, alice: User, place: Callable[..., Order]) -> None:
+    order = place(alice)
+    drain()
+    at = order.confirmations.get().mail_sent_at
+    assert at is not None
+    desk.post(reverse("admin:orders_order_resend", args=[order.number]))
+    drain()
+    assert f"Told before, at {journey.moment(at)}." in desk.get(page_of(order)).content.decode()
+
+
 def test_resend_is_a_post_with_a_token(clerk: User, alice: User, place: Callable[..., Order]) -> None:
     order = place(alice)
     strict = Client(enforce_csrf_checks=True)
@@ -408,6 +509,54 @@ def test_a_change_after_the_mail_says_that_the_customer_does_not_know(desk: Clie
     drain()
     response = desk.post(page_of(order), typed(desk, page_of(order), **{"lines-0-quantity": 5}))
     assert said(response)[0].startswith("Alice Martin was told of the order as it was before.")
+
+
+def test_an_order_that_changed_after_the_mail_says_so_until_it_is_resent(desk: Client, alice: User, place: Callable[..., Order]) -> None:
+    order = place(alice)
+    drain()
+    desk.post(page_of(order), typed(desk, page_of(order), **{"lines-0-quantity": 5}))
+    changed = Order.objects.get()
+    told, since = journey.told(changed)[0], journey.moment(changed.updated_at)
+    page = desk.get(page_of(order)).content.decode()
+    assert f"but the order changed at {since}. Press “Resend”." in page
+    assert (told.tone, told.code) == ("warn", "changed")
+    assert ", changed since" in desk.get(LIST).content.decode()
+    desk.post(reverse("admin:orders_order_resend", args=[order.number]))
+    drain()
+    assert journey.told(Order.objects.get())[0].code == "told"
+
+
+@pytest.mark.parametrize("change", [{"status": "shipped"}, {"city": "Berlin"}, {"data": '{"gift": true}'}, {}])
+def test_what_leaves_articles_and_currency_alone_is_no_change(
+    desk: Client, alice: User, place: Callable[..., Order], change: dict[str, str]
+) -> None:
+    order = place(alice)
+    drain()
+    desk.post(page_of(order), typed(desk, page_of(order), **change))
+    assert journey.told(Order.objects.get())[0].code == "told"
+
+
+def test_a_change_before_the_mail_is_in_it(desk: Client, alice: User, place: Callable[..., Order]) -> None:
+    order = place(alice)
+    desk.post(page_of(order), typed(desk, page_of(order), **{"lines-0-quantity": 5}))
+    drain()
+    assert journey.told(Order.objects.get())[0].code == "told"
+
+
+def test_orders_that_changed_are_found_by_the_filter(desk: Client, alice: User, place: Callable[..., Order]) -> None:
+    changed, cancelled, _same = place(alice), place(alice), place(alice)
+    drain()
+    desk.post(page_of(changed), typed(desk, page_of(changed), currency="USD"))
+    desk.post(page_of(cancelled), typed(desk, page_of(cancelled), status="cancelled", **{"lines-0-quantity": 5}))
+    found = desk.get(LIST, {"told": "changed"}).context["cl"].result_list
+    assert [order.number for order in found] == [changed.number]
+
+
+def test_a_cancelled_order_is_not_to_be_resent_because_it_changed(desk: Client, alice: User, place: Callable[..., Order]) -> None:
+    order = place(alice)
+    drain()
+    desk.post(page_of(order), typed(desk, page_of(order), status="cancelled", **{"lines-0-quantity": 5}))
+    assert journey.told(Order.objects.get())[0].code == "told"
 
 
 def test_open_chat_leads_to_the_chat_beside_the_order_under_ones_own_name(desk: Client, alice: User, place: Callable[..., Order]) -> None:
@@ -468,6 +617,38 @@ def test_the_list_is_filtered_by_who_was_told(desk: Client, alice: User, place: 
     place(alice, status=Status.DRAFT)
     place(alice)
     assert desk.get(LIST, {"told": choice}).context["cl"].result_count == count
+
+
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+WENT_WRONG: list[tuple[dict[str, Any], str, str]] = [
+    ({"state": "failed", "error_code": "no_address", "last_error": "Add one, then press “Resend”."}, "failed", "could not be told."),
+    ({"state": "done", "mail_sent_at": NOON, "delivery": "bounced"}, "returned", "but the mail is returned for good."),
+    ({"state": "failed", "is_unknown": True, "last_error": "“Resend” sends it again."}, "unknown", "left."),
+]
+
+
+@pytest.mark.parametrize(("fields", "choice", "words"), WENT_WRONG, ids=[row[1] for row in WENT_WRONG])
+def test_what_went_wrong_with_a_cancelled_order_is_told_and_asks_for_nothing(
+    desk: Client, alice: User, place: Callable[..., Order], fields: dict[str, Any], choice: str, words: str
+) -> None:
+    order = place(alice)
+    OrderConfirmation.objects.update(event_added_at=NOON, **fields)
+    before = (desk.get(LIST, {"told": choice}).context["cl"].result_count, "“Resend”" in desk.get(page_of(order)).content.decode())
+    desk.post(page_of(order), typed(desk, page_of(order), status="cancelled"))
+    page = desk.get(page_of(order)).content.decode()
+    asks = [word for word in ("Resend", "Open the customer", "journey-error") if word in page]
+    after = (desk.get(LIST, {"told": choice}).context["cl"].result_count, asks, 'class="journey told-quiet"' in page)
+    assert (before, after) == ((1, True), (0, [], True))
+    assert f"{words} The order is cancelled, so nobody is told again." in page
+
+
+def test_an_answer_that_is_still_asked_for_is_found_beside_a_cancelled_order_too(
+    desk: Client, alice: User, place: Callable[..., Order]
+) -> None:
+    order = place(alice)
+    OrderConfirmation.objects.update(event_added_at=NOON, is_unknown=True, next_attempt_at=timezone.now() + SOON)
+    Order.objects.filter(pk=order.pk).update(status="cancelled")
+    assert desk.get(LIST, {"told": "unknown"}).context["cl"].result_count == 1
 
 
 def test_a_waiting_cell_comes_to_say_told(desk: Client, alice: User, place: Callable[..., Order]) -> None:
@@ -551,3 +732,18 @@ def test_operators_filter_confirmations_by_state(desk: Client, alice: User, plac
     place(alice)
     shown = desk.get(reverse("admin:orders_orderconfirmation_changelist"), {"is": choice}).context["cl"].result_count
     assert shown == (1 if choice == "due" else 0)
+
+
+# --- For whom ----------------------------------------------------------------------------------------------------------
+
+
+def test_only_customers_are_offered_for_an_order(desk: Client, alice: User, agent: User) -> None:
+    lookup = {"app_label": "orders", "model_name": "order", "field_name": "customer"}
+    found = desk.get("/admin/autocomplete/", lookup | {"term": "example.com"}).json()["results"]
+    assert [row["id"] for row in found] == [str(alice.pk)]
+
+
+def test_an_order_for_an_agent_is_refused_at_its_field(desk: Client, alice: User, agent: User) -> None:
+    response = desk.post(ADD, typed(desk, ADD, *TWO_LINES, customer=agent.pk))
+    words = "Ada Agent is not a customer, but staff, an agent or an API client. Choose a customer."
+    assert (field_errors(response), Order.objects.exists()) == ({"customer": [words]}, False)

@@ -10,7 +10,8 @@ from django.test import Client
 from accounts.models import AuditEntry, User
 from chat.coordinator import drain
 from chat.entry.models import AccessLink
-from orders.models import Order, Status, StoredMail
+from orders.mail_models import StoredMail
+from orders.models import Order, Status
 from tests.opening import come_in, link_to, press
 
 Answer = Any

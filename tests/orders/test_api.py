@@ -1,6 +1,8 @@
 """/api/orders/ as each kind of caller uses and misuses it."""
 
 import base64
+import gzip
+import json
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -101,6 +103,13 @@ def test_the_answer_to_a_post_is_what_a_get_answers(shop: Client, alice: User, s
     lines = [line(unit_price="1"), line(name="Blue  mug ", unit_price="2.5", quantity=3), line(unit_price=7, sku="S")]
     made = post(shop, body(status=status, lines=lines)).json()
     assert made == shop.get(f"{URL}{made['number']}/").json()
+
+
+def test_an_order_tells_when_it_was_changed_last(shop: Client, alice: User, place: Place) -> None:
+    order = place(alice)
+    told = patch(shop, order, {"status": "shipped"}).json()["updated_at"]
+    order.refresh_from_db()
+    assert told == order.updated_at.isoformat().replace("+00:00", "Z")
 
 
 def test_an_order_posted_without_the_last_slash_is_taken_too(shop: Client, alice: User) -> None:
@@ -210,6 +219,24 @@ def test_a_wrong_order_is_refused_by_field_and_code_and_nothing_is_stored(
     assert not Order.objects.exists()
 
 
+@pytest.mark.parametrize("coding", ["gzip", "br", "gzip, identity", "GZIP"])
+def test_a_compressed_body_is_refused_for_what_it_is(shop: Client, alice: User, coding: str) -> None:
+    sent = gzip.compress(json.dumps(body()).encode())
+    answer = shop.generic("POST", URL, sent, content_type="application/json", headers={"Content-Encoding": coding})
+    assert (problem(answer), answer.json()["detail"]) == ((415, None, "compressed"), "Send the body as it is, not compressed.")
+
+
+@pytest.mark.parametrize("coding", ["identity", ""])
+def test_a_body_that_says_it_is_not_compressed_is_taken(shop: Client, alice: User, coding: str) -> None:
+    assert shop.post(URL, body(), content_type="application/json", headers={"Content-Encoding": coding}).status_code == 201
+
+
+@pytest.mark.parametrize("content_type", ["application/json", "application/json; charset=UTF-8"])
+def test_a_byte_order_mark_before_the_body_is_no_part_of_it(shop: Client, alice: User, content_type: str) -> None:
+    sent = json.dumps(body()).encode("utf-8-sig")
+    assert shop.generic("POST", URL, sent, content_type=content_type).status_code == 201
+
+
 @pytest.mark.parametrize("number", ["1e999", "-1e999"])
 def test_a_number_that_json_cant_hold_is_refused(shop: Client, alice: User, number: str) -> None:
     content = '{"customer": "alice", "lines": [{"name": "Mug", "unit_price": "1"}], "data": {"weight": [@]}}'.replace("@", number)
@@ -235,6 +262,20 @@ def test_several_mistakes_are_named_together(shop: Client, alice: User) -> None:
 def test_a_customer_who_was_switched_off_gets_no_order(shop: Client, alice: User) -> None:
     User.objects.filter(pk=alice.pk).update(is_active=False)
     assert problem(post(shop, body())) == (400, "customer", "does_not_exist")
+
+
+@pytest.mark.parametrize("who", ["clerk", "agent", "helper", "shop"])
+def test_somebody_of_the_house_gets_no_order(shop: Client, alice: User, agent: User, who: str) -> None:
+    User.objects.create_user("helper", is_staff=True)
+    answer = post(shop, body(customer=who))
+    assert (problem(answer), Order.objects.exists()) == ((400, "customer", "does_not_exist"), False)
+    assert answer.json()["detail"] == "There is no such customer. Make the customer first."
+
+
+def test_an_order_of_a_customer_who_became_an_agent_comes_again_without_harm(shop: Client, alice: User, agent: User) -> None:
+    post(shop, body(external_id="W-17"))
+    alice.groups.set(agent.groups.all())
+    assert post(shop, body(external_id="W-17")).status_code == 200
 
 
 # --- The shop's own id -------------------------------------------------------------------------------------------------
@@ -292,6 +333,24 @@ def test_an_order_that_comes_again_never_moves_back(shop: Client, alice: User, s
     Order.objects.update(status="shipped")
     changes = {"status": sent} if sent else {}
     assert (post(shop, body(external_id="W-17", **changes)).status_code, Order.objects.get().status) == (200, "shipped")
+
+
+@pytest.mark.parametrize("sent", ["confirmed", "shipped", "delivered", "cancelled", "refunded"])
+@pytest.mark.parametrize("stored", ["draft", "placed", "shipped", "delivered"])
+def test_an_order_that_comes_again_moves_nowhere_but_from_draft_to_placed(shop: Client, alice: User, stored: str, sent: str) -> None:
+    """Also where it stands there already: once it has moved on, the very same body must not become an error."""
+    post(shop, body(external_id="W-17"))
+    Order.objects.update(status=stored)
+    assert problem(post(shop, body(external_id="W-17", status=sent))) == (400, "status", "bad_status")
+    assert Order.objects.get().status == stored
+
+
+@pytest.mark.parametrize(
+    "odd", [{"customer": " alice "}, {"customer": "ａｌｉｃｅ"}, {"currency": " EUR "}, {"lines": [{"name": " Mug ", "unit_price": " 1 "}]}]
+)
+def test_the_very_same_body_again_is_never_an_error(shop: Client, alice: User, odd: dict[str, Any]) -> None:
+    answers = [post(shop, body(external_id="W-17", **odd)) for _again in range(2)]
+    assert [answer.status_code for answer in answers] == [201, 200]
 
 
 @pytest.mark.parametrize(
@@ -422,11 +481,12 @@ def test_an_order_may_be_sent_its_own_customer_and_currency_again(shop: Client, 
     assert (answer.status_code, answer.json()["status"]) == (200, "shipped")
 
 
-@pytest.mark.parametrize("field", ["number", "version", "total", "placed_at", "confirmation", "conversation_id", "chat_url"])
+@pytest.mark.parametrize("field", ["number", "version", "total", "placed_at", "updated_at", "confirmation", "conversation_id", "chat_url"])
 def test_what_we_count_cant_be_written(shop: Client, alice: User, place: Place, field: str) -> None:
     order = place(alice)
     before = shop.get(f"{URL}{order.number}/").json()
-    assert patch(shop, order, {field: 7}).json() == before
+    # Each `PATCH` moves `updated_at`, whatever is in it.
+    assert patch(shop, order, {field: 7}).json() | {"updated_at": before["updated_at"]} == before
 
 
 def test_a_wrong_address_changes_nothing(shop: Client, alice: User, place: Place) -> None:
@@ -434,3 +494,18 @@ def test_a_wrong_address_changes_nothing(shop: Client, alice: User, place: Place
     answer = patch(shop, order, {"status": "shipped", "shipping_address": {"country": "ZX"}})
     order.refresh_from_db()
     assert (answer.status_code, order.status) == (400, "placed")
+
+
+# --- In two languages --------------------------------------------------------------------------------------------------
+
+TOO_LONG = {"en": "Ensure this field has no more than 100 characters.", "zh-hans": "请确保这个字段不能超过 100 个字符。"}
+
+
+@pytest.mark.parametrize("first_language", TOO_LONG)
+def test_each_caller_is_refused_in_their_own_language_whoever_asked_before(shop: Client, alice: User, first_language: str) -> None:
+    languages = sorted(TOO_LONG, key=lambda language: language != first_language)
+    answers = [
+        shop.post(URL, body(external_id="x" * 101), content_type="application/json", headers={"Accept-Language": language})
+        for language in languages
+    ]
+    assert [answer.json()["detail"] for answer in answers] == [TOO_LONG[language] for language in languages]

@@ -12,8 +12,11 @@ from django.utils import timezone
 
 from accounts.models import User
 from chat.coordinator import drain
-from orders.models import MailEvent, Order, OrderConfirmation, StoredMail
+from orders import feed
+from orders.mail_models import MailEvent, StoredMail
+from orders.models import Order, OrderConfirmation
 from orders.webhook_models import WebhookEndpoint
+from tests.plans import led_by, many_people, plans
 
 Place = Callable[..., Order]
 URL = "/api/orders/"
@@ -111,6 +114,44 @@ def test_a_dry_run_names_the_callers_own_webhooks(shop: Client, alice: User, cle
     assert rehearse(shop, body(status=status)).json()["webhooks"] == [{"id": own.public_id, "type": kind} for kind in types]
 
 
+def told_of(shop: Client) -> list[str]:
+    """The types of all events of the feed."""
+    return [event["type"] for event in shop.get("/api/events/").json()["events"]]
+
+
+def named(answer: Any) -> list[str]:
+    """The types of which a dry run says that webhooks would be told."""
+    return [webhook["type"] for webhook in answer.json()["webhooks"]]
+
+
+@pytest.fixture
+def hook(shop: Client) -> WebhookEndpoint:
+    """A webhook of the shop's, told of everything."""
+    return WebhookEndpoint.objects.create(url="https://shop.example.com/", created_by=User.objects.get(username="shop"))
+
+
+@pytest.mark.parametrize("email", ["", "älice@example.com"], ids=["none", "not ASCII"])
+def test_a_dry_run_of_an_order_that_cant_be_told_names_what_the_real_one_gives(
+    shop: Client, hook: WebhookEndpoint, alice: User, email: str
+) -> None:
+    User.objects.filter(pk=alice.pk).update(email=email)
+    rehearsed = named(rehearse(shop, body()))
+    shop.post(URL, body(), content_type="application/json")
+    drain()
+    drain()
+    assert rehearsed == told_of(shop) == ["order.placed", "order.not_told"]
+
+
+def test_a_dry_run_of_an_order_that_is_on_its_way_names_no_second_placing(shop: Client, hook: WebhookEndpoint, alice: User) -> None:
+    shop.post(URL, body(external_id="W-1"), content_type="application/json")
+    feed.number()
+    before = told_of(shop)
+    rehearsed = named(rehearse(shop, body(external_id="W-1")))
+    drain()
+    drain()
+    assert [*before, *rehearsed] == told_of(shop) == ["order.placed", "order.told"]
+
+
 # --- Explained ---------------------------------------------------------------------------------------------------------
 
 
@@ -165,6 +206,49 @@ def test_what_holds_a_mail_back_is_explained(
     stand(order, **fields)
     found = explained(shop, order)
     assert (found["is_told"], found["code"], (found["versions"][0]["error"] or {}).get("code")) == (False, code, error)
+
+
+def move(shop: Client, order: Order, *statuses: str) -> None:
+    """Take the order from one status to the next, as a shop does."""
+    for status in statuses:
+        answer = shop.patch(f"{URL}{order.number}/", {"status": status}, content_type="application/json")
+        assert answer.status_code == 200
+
+
+def test_an_order_that_was_cancelled_before_a_worker_looked_is_taken_back(shop: Client, alice: User, place: Place) -> None:
+    order = place(alice, status="draft")
+    move(shop, order, "placed", "cancelled")
+    early = explained(shop, order)
+    stand(order, next_attempt_at=timezone.now() - timedelta(minutes=5))
+    late = explained(shop, order)
+    drain()
+    assert [found["code"] for found in (early, late, explained(shop, order))] == ["taken_back"] * 3
+    assert (early["is_told"], early["versions"][0]["next_attempt_at"]) == (False, None)
+
+
+def test_an_order_that_was_cancelled_while_its_mail_is_on_its_way_is_still_being_told(shop: Client, alice: User, place: Place) -> None:
+    place(alice)
+    drain()  # from now on Alice has a conversation
+    order = place(alice)
+    now = timezone.now()
+    stand(order, conversation_opened_at=now, event_added_at=now, mail_tried_at=now)
+    move(shop, order, "cancelled")
+    assert explained(shop, order)["code"] == "begun"
+    drain()
+    assert explained(shop, order)["code"] == "told"
+
+
+def test_a_dry_run_of_an_order_that_was_taken_back_tells_nobody(shop: Client, hook: WebhookEndpoint, alice: User) -> None:
+    number = shop.post(URL, body(external_id="W-1"), content_type="application/json").json()["number"]
+    move(shop, Order.objects.get(pk=number), "cancelled")
+    shown = rehearse(shop, body(external_id="W-1")).json()
+    assert (shown["mail"], shown["why_no_mail"]["code"], "order.told" in str(shown["webhooks"])) == (None, "taken_back", False)
+
+
+def test_a_draft_that_was_cancelled_is_nobodys_business(shop: Client, alice: User, place: Place) -> None:
+    order = place(alice, status="draft")
+    move(shop, order, "cancelled")
+    assert explained(shop, order)["code"] == "nobody"
 
 
 def test_a_mail_that_came_back_is_explained(shop: Client, alice: User, place: Place) -> None:
@@ -255,3 +339,10 @@ def test_a_cursor_of_another_ordering_is_a_404(shop: Client, three: list[int]) -
 def test_customers_are_found_by_address(shop: Client, alice: User, bob: User) -> None:
     found = shop.get("/api/customers/?email=ALICE@example.com").json()["results"]
     assert [row["username"] for row in found] == ["alice"]
+
+
+def test_customers_are_found_by_address_without_reading_all_people(shop: Client, alice: User) -> None:
+    many_people()
+    with plans() as found:
+        shop.get("/api/customers/?email=ALICE@example.com")
+    assert led_by("people_by_mail_address", found)

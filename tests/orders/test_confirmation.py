@@ -16,7 +16,8 @@ from chat.models import Conversation, Event
 from chat.outbox import BackendError, State
 from orders import confirmation, emails
 from orders.backends import embedded
-from orders.models import Order, OrderConfirmation, Status, StoredMail
+from orders.mail_models import StoredMail
+from orders.models import Order, OrderConfirmation, Status
 from tests.accounts.threads import THREADS, at_once
 
 Place = Callable[..., Order]
@@ -79,7 +80,7 @@ def test_a_placed_order_is_told_with_its_lines(alice: User, place: Place) -> Non
     assert [line["name"] for line in event.body["lines"]] == ["Widget", "Blue mug"]
     assert event.body["id"] == order.number
     assert "2 × Widget" in mail.text
-    assert mail.params["order_text"] == "You purchased 2 × Widget, 1 × Blue mug for €22.48. Thank you for your order!"
+    assert mail.params["order_text"] == "You purchased 2 × Widget; 1 × Blue mug for €22.48. Thank you for your order!"
 
 
 def test_the_three_steps_are_stamped_in_order(alice: User, place: Place) -> None:

@@ -6,13 +6,15 @@ from decimal import Decimal
 from html.parser import HTMLParser
 from typing import Any
 
+import pytest
 from django.db import transaction
 from django.utils import translation
 from pytest_django import Settings
 
 from accounts.models import User
 from chat.coordinator import drain
-from orders.models import Order, OrderLine, StoredMail
+from orders.mail_models import StoredMail
+from orders.models import Order, OrderLine
 
 ATTACK = "<img src=x onerror=1>"
 
@@ -88,9 +90,25 @@ def test_the_mail_shows_the_address_where_there_is_one(alice: User) -> None:
     assert "  10969 Berlin, DE\n" in mail.text
 
 
+@pytest.mark.parametrize(
+    ("known", "lines"),
+    [
+        ({"street": "Lindenstr. 4", "country": "DE"}, ["Lindenstr. 4", "DE"]),
+        ({"ship_to_name": "Al", "street": "Lindenstr. 4"}, ["Al", "Lindenstr. 4"]),
+        ({"street": "1 Main St", "region": "NY", "country": "US"}, ["1 Main St", "NY, US"]),
+        ({"city": "Lund"}, ["Lund"]),
+        ({"postal_code": "10969"}, ["10969"]),
+    ],
+)
+def test_pieces_that_an_address_lacks_leave_no_trace(alice: User, known: dict[str, str], lines: list[str]) -> None:
+    mail = mail_to(alice, **known)
+    assert "Ships to\n" + "".join(f"  {line}\n" for line in lines) + "\n" in mail.text
+    assert f">{'<br>'.join(lines)}</span>" in mail.html
+
+
 def test_the_mail_leaves_the_address_out_where_there_is_none(alice: User) -> None:
     mail = mail_to(alice)
-    assert "It goes to" not in mail.html + mail.text
+    assert "Ships to" not in mail.html + mail.text
 
 
 def test_yen_are_written_without_digits(alice: User) -> None:

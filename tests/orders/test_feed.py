@@ -119,12 +119,30 @@ def test_what_became_of_a_mail_is_told_once_for_each_state(shop: Client, alice: 
     place(alice)
     drain()
     OrderConfirmation.objects.update(message_id="<m@x>")
-    for kind, minute in (("delivered", 1), ("delivered", 2), ("hard_bounce", 3)):
+    mail_states("delivered", "delivered", "hard_bounce")
+    assert states_in_feed(shop) == ["delivered", "bounced"]
+
+
+def test_a_state_of_a_mail_that_comes_back_is_told_again(shop: Client, alice: User, place: Place) -> None:
+    place(alice)
+    drain()
+    OrderConfirmation.objects.update(message_id="<m@x>")
+    mail_states("delivered", "soft_bounce", "delivered")
+    assert states_in_feed(shop) == ["delivered", "soft_bounced", "delivered"]
+
+
+def mail_states(*kinds: str) -> None:
+    """Sendinblue tells these of the only mail, a minute apart, and each of them twice."""
+    for minute, kind in enumerate(kinds):
         moment = timezone.now() + timedelta(minutes=minute)
-        deliveries.record([Told("m@x", kind, "alice@example.com", moment.replace(microsecond=0), "", ())])
+        told = Told("m@x", kind, "alice@example.com", moment.replace(microsecond=0), "", ())
+        deliveries.record([told])
+        deliveries.record([told])
+
+
+def states_in_feed(shop: Client) -> list[str]:
     feed.number()
-    events = shop.get(f"{URL}?type=mail.state_changed").json()["events"]
-    assert [event["data"]["delivery"] for event in events] == ["delivered", "bounced"]
+    return [event["data"]["delivery"] for event in shop.get(f"{URL}?type=mail.state_changed").json()["events"]]
 
 
 def test_a_message_is_told_without_its_words(shop: Client, alice: User, agent: User) -> None:

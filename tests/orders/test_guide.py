@@ -14,7 +14,8 @@ from pytest_django import Settings
 from accounts.models import ApiKey, User
 from chat.coordinator import drain
 from chat.models import Conversation
-from orders.models import Order, StoredMail
+from orders.mail_models import StoredMail
+from orders.models import Order
 from tests.accounts.threads import THREADS, at_once
 from tests.opening import come_in
 
@@ -150,6 +151,49 @@ def test_orders_posted_eight_times_at_once_are_eight(demo: None, stranger: Clien
     assert len({answer.json()["order_id"] for answer in answers}) == 8
 
 
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"line": [{"name": "Mug", "quantity": 2, "unit_price": "12.50"}]},
+        {"currency": "EUR"},
+        {"external_id": ""},
+        {"lines": None},
+        {"customer": "alice"},
+        {"data": {}},
+    ],
+)
+def test_a_faulty_order_is_not_replaced_by_the_sample(demo: None, stranger: Client, alice: User, more: dict[str, Any]) -> None:
+    answer = send(stranger, "/order", {"username": "alice"} | more)
+    assert (answer.status_code, [error["field"] for error in answer.json()["errors"]], Order.objects.count()) == (400, ["lines"], 0)
+
+
+def test_an_id_of_a_shops_without_a_key_is_refused_because_it_could_not_be_known_again(demo: None, stranger: Client, alice: User) -> None:
+    order = {"username": "alice", "external_id": "W-1", "lines": [{"name": "Mug", "unit_price": "1"}]}
+    assert (problem(send(stranger, "/order", order)), Order.objects.exists()) == ((400, "external_id", "key_needed"), False)
+
+
+def test_an_empty_id_of_a_shops_needs_no_key(demo: None, stranger: Client, alice: User) -> None:
+    order = {"username": "alice", "external_id": "", "lines": [{"name": "Mug", "unit_price": "1"}]}
+    assert send(stranger, "/order", order).status_code == 201
+
+
+def test_an_order_with_an_id_of_a_shops_comes_again_by_key_in_the_demo_too(demo: None, stranger: Client, alice: User, api_key: str) -> None:
+    order = {"username": "alice", "external_id": "W-1", "lines": [{"name": "Mug", "unit_price": "1"}]}
+    answers = [send(stranger, "/order", order, HTTP_AUTHORIZATION=f"Token {api_key}") for _again in range(2)]
+    assert ([answer.status_code for answer in answers], Order.objects.count()) == ([201, 200], 1)
+
+
+def test_a_faulty_order_in_a_form_is_not_replaced_by_the_sample(demo: None, stranger: Client, alice: User) -> None:
+    answer = curl(stranger, "/order", "username=alice&currency=EUR")
+    assert (problem(answer), Order.objects.count()) == ((400, "lines", "required"), 0)
+
+
+def test_a_last_slash_loses_no_user_and_no_order(demo: None, stranger: Client, db: None) -> None:
+    """A redirect would lose the body, and a page that says 404 is nothing for a program."""
+    answers = [curl(stranger, path, "username=user-123") for path in ("/user/", "/order/")]
+    assert ([answer.status_code for answer in answers], Order.objects.count()) == ([201, 201], 1)
+
+
 # --- Bad input ---------------------------------------------------------------------------------------------------------
 
 DEEP = "[" * 100_000
@@ -233,6 +277,47 @@ def test_an_order_that_cant_be_placed_is_refused_by_field_and_code(
     assert stored() == before
 
 
+PARTS = b'--x\r\nContent-Disposition: form-data; name="username"\r\n\r\nJ\xfcrgen\r\n--x--\r\n'
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [
+        ("username=Jürgen".encode("latin-1"), FORM),
+        (b"username=J%FCrgen", FORM),
+        (b"user%FFname=x&username=a", FORM),
+        (b"username=a%C3", FORM),
+        ('{"username": "Jürgen"}'.encode("latin-1"), "application/json"),
+        (PARTS, "multipart/form-data; boundary=x"),
+    ],
+)
+@pytest.mark.parametrize("path", ["/user", "/order"])
+def test_a_body_in_another_alphabets_bytes_is_refused(
+    demo: None, stranger: Client, db: None, path: str, body: bytes, content_type: str
+) -> None:
+    answer = stranger.generic("POST", path, body, content_type=content_type)
+    assert (problem(answer), answer.json()["detail"]) == ((400, None, "parse_error"), "The body is not written in UTF-8.")
+    assert not User.objects.exists()
+
+
+def test_a_form_in_utf8_is_taken_as_it_is_written(demo: None, stranger: Client, db: None) -> None:
+    bodies = [b"username=a&name=J%C3%BCrgen", "username=b&name=Jürgen".encode()]
+    codes = [stranger.generic("POST", "/user", body, content_type=FORM).status_code for body in bodies]
+    assert (codes, set(User.objects.values_list("name", flat=True))) == ([201, 201], {"Jürgen"})
+
+
+@pytest.mark.parametrize(
+    ("content_type", "detail"),
+    [
+        ("text/plain", "Send application/x-www-form-urlencoded or application/json or multipart/form-data; this came as text/plain."),
+        ("", "Say in the header Content-Type what you send: application/x-www-form-urlencoded or application/json or multipart/form-data."),
+    ],
+)
+def test_who_sends_what_cant_be_read_is_told_what_can(demo: None, stranger: Client, db: None, content_type: str, detail: str) -> None:
+    answer = stranger.generic("POST", "/user", "username=a", content_type=content_type)
+    assert (problem(answer), answer.json()["detail"]) == ((415, None, "unsupported_media_type"), detail)
+
+
 def test_a_file_is_no_name(demo: None, stranger: Client, db: None) -> None:
     answer = stranger.post("/user", {"username": SimpleUploadedFile("user.txt", b"user-123")})
     assert problem(answer) == (400, "username", "invalid")
@@ -241,6 +326,15 @@ def test_a_file_is_no_name(demo: None, stranger: Client, db: None) -> None:
 def test_an_order_for_somebody_who_was_switched_off_is_refused(demo: None, stranger: Client, alice: User) -> None:
     User.objects.update(is_active=False)
     assert problem(curl(stranger, "/order", "username=alice")) == (400, "username", "unknown_user")
+
+
+@pytest.mark.parametrize("more", [{}, {"lines": [{"name": "Mug", "unit_price": "1"}]}])
+@pytest.mark.parametrize("username", ["clerk", "agent"])
+def test_an_order_for_somebody_of_the_house_is_refused(
+    demo: None, stranger: Client, agent: User, clerk: User, username: str, more: dict[str, Any]
+) -> None:
+    answer = send(stranger, "/order", {"username": username} | more)
+    assert (problem(answer), Order.objects.exists(), Conversation.objects.exists()) == ((400, "username", "does_not_exist"), False, False)
 
 
 @pytest.mark.parametrize("path", ["/user", "/order"])

@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from django.db import DatabaseError
@@ -13,13 +14,15 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
+from accounts import privacy
 from accounts.models import User
 from chat.coordinator import drain
 from chat.outbox import State
 from orders import confirmation as pipeline
 from orders import deliveries
 from orders.delivery import Delivery
-from orders.models import MailEvent, Order, OrderConfirmation
+from orders.mail_models import MailEvent
+from orders.models import Order, OrderConfirmation
 from tests.orders.brevo_side import sendinblue, told, told_again
 from tests.twins import BrevoTwin
 
@@ -93,6 +96,30 @@ def test_an_event_with_the_secret_in_a_header_is_taken(mailed: OrderConfirmation
 def test_an_event_with_the_secret_as_the_urls_password_is_taken(mailed: OrderConfirmation) -> None:
     credentials = base64.b64encode(f"sendinblue:{SECRET}".encode()).decode()
     assert post(event("delivered"), Authorization=f"Basic {credentials}").status_code == 200
+
+
+@pytest.mark.parametrize("path", [f"/webhooks/sendinblue/{SECRET}", f"/webhooks/sendinblue/{SECRET}/"])
+def test_an_event_with_the_secret_in_the_path_is_taken(mailed: OrderConfirmation, path: str) -> None:
+    answer = Client().post(path, event("delivered"), content_type="application/json")
+    assert (answer.status_code, MailEvent.objects.count()) == (200, 1)
+
+
+def test_any_letters_of_a_secret_survive_the_path(mailed: OrderConfirmation, settings: Settings) -> None:
+    settings.WEBHOOK_SECRET = "made/by+openssl/=="
+    path = f"/webhooks/sendinblue/{quote(settings.WEBHOOK_SECRET, safe='')}"
+    assert Client().post(path, event("delivered"), content_type="application/json").status_code == 200
+
+
+def test_an_event_to_an_address_with_a_slash_behind_it_is_taken(mailed: OrderConfirmation) -> None:
+    headers = {"Authorization": f"Bearer {SECRET}"}
+    answer = Client().post("/webhooks/sendinblue/", event("delivered"), content_type="application/json", headers=headers)
+    assert (answer.status_code, MailEvent.objects.count()) == (200, 1)
+
+
+@pytest.mark.django_db
+def test_an_event_with_a_wrong_secret_in_the_path_is_refused_and_not_kept() -> None:
+    answer = Client().post("/webhooks/sendinblue/guess", event("hard_bounce"), content_type="application/json")
+    assert (answer.status_code, MailEvent.objects.count()) == (403, 0)
 
 
 @pytest.mark.django_db
@@ -217,7 +244,8 @@ def test_words_that_no_database_takes_do_no_harm(mailed: OrderConfirmation, word
 
 
 def test_long_words_are_cut_to_what_the_database_takes(mailed: OrderConfirmation) -> None:
-    post(event("soft_bounce", reason="x" * 5000, email="y" * 5000, **{"message-id": "<1@smtp-relay.mailin.fr>" + "z" * 5000}))
+    tags = [str(mailed.idempotency_key)]
+    post(event("soft_bounce", reason="x" * 5000, email="y" * 5000, tags=tags, **{"message-id": "<1@smtp-relay.mailin.fr>" + "z" * 5000}))
     kept = MailEvent.objects.get()
     assert (len(kept.reason), len(kept.recipient), len(kept.message_id)) == (500, 254, 197)
 
@@ -300,6 +328,95 @@ def test_an_event_quicker_than_the_answer_finds_its_mail_afterwards(brevo: Brevo
     assert order.confirmations.get().delivery == Delivery.DELIVERED
 
 
+# Whom it names.
+
+
+def names_alice() -> bool:
+    """Whether anything kept of mails still says where Alice's went."""
+    return any("alice" in f"{row.recipient} {row.reason}" for row in MailEvent.objects.all())
+
+
+def test_an_event_after_the_erasure_of_its_customer_counts_and_names_nobody(mailed: OrderConfirmation, alice: User) -> None:
+    privacy.erase(alice, by=None)
+    post(event("hard_bounce", reason="550 <alice@example.com> is unknown"))
+    mailed.refresh_from_db()
+    assert (mailed.delivery, names_alice()) == (Delivery.BOUNCED, False)
+
+
+def test_an_event_of_a_mail_that_was_under_way_while_its_customer_was_erased_names_nobody(mailed: OrderConfirmation, alice: User) -> None:
+    OrderConfirmation.objects.update(message_id="")
+    privacy.erase(alice, by=None)
+    post(event("delivered", tags=["order-confirmation", str(mailed.idempotency_key)]))
+    assert (mailed.mail_events.count(), names_alice()) == (1, False)
+
+
+@pytest.mark.django_db
+def test_an_event_without_a_confirmation_names_nobody_who_was_erased(alice: User) -> None:
+    privacy.erase(alice, by=None)
+    post(event("soft_bounce", tags=["entry-answer"], reason="Mailbox of alice@example.com is full"))
+    assert (MailEvent.objects.get().confirmation, names_alice()) == (None, False)
+
+
+@pytest.mark.django_db
+def test_an_event_without_a_confirmation_names_whoever_has_the_address_in_capitals_or_not(alice: User) -> None:
+    User.objects.filter(pk=alice.pk).update(email="Alice@Example.com")
+    post(event("soft_bounce", tags=["entry-answer"], reason="Mailbox full"))
+    assert MailEvent.objects.values_list("recipient", "reason").get() == ("alice@example.com", "Mailbox full")
+
+
+@pytest.mark.django_db
+def test_an_event_without_an_address_tells_no_reason_of_people_without_one(alice: User) -> None:
+    User.objects.filter(pk=alice.pk).update(email="")
+    post(event("soft_bounce", email="", reason="Mailbox of alice@example.com is full"))
+    assert not names_alice()
+
+
+@pytest.mark.django_db
+def test_the_address_to_which_every_mail_is_turned_may_be_named(settings: Settings) -> None:
+    settings.SENDINBLUE_TO_EMAIL = "Test@shop.example"
+    post(event("delivered", email="test@shop.example"))
+    assert MailEvent.objects.get().recipient == "test@shop.example"
+
+
+def test_an_event_repeated_after_the_erasure_is_kept_once(mailed: OrderConfirmation, alice: User) -> None:
+    post([event("delivered"), event("opened", second=1)])
+    privacy.erase(alice, by=None)
+    post([event("delivered"), event("opened", second=1), event("opened", second=2)])
+    post(event("opened", second=2))
+    assert mailed.mail_events.count() == 3
+
+
+def test_an_event_repeated_once_its_confirmation_is_known_is_kept_once(mailed: OrderConfirmation, alice: User) -> None:
+    OrderConfirmation.objects.update(message_id="")
+    post(event("delivered", email="earlier@example.com"))
+    OrderConfirmation.objects.update(message_id="<1@smtp-relay.mailin.fr>")
+    deliveries.adopt(OrderConfirmation.objects.get())
+    post(event("delivered", email="earlier@example.com"))
+    assert mailed.mail_events.count() == 1
+
+
+def test_two_recipients_whom_nobody_knows_are_two(mailed: OrderConfirmation) -> None:
+    post([event("delivered", email=f"{name}@example.org", **{"message-id": "<2@example.com>"}) for name in ("one", "two")])
+    assert MailEvent.objects.count() == 2
+
+
+def test_an_erasure_joins_what_two_doors_kept_of_one_event(mailed: OrderConfirmation, alice: User) -> None:
+    post(event("delivered", email="earlier@example.com", **{"message-id": "<2@example.com>"}))
+    twin = MailEvent.objects.get()
+    MailEvent.objects.filter(pk=twin.pk).update(confirmation=mailed)
+    MailEvent(
+        confirmation=mailed, message_id=twin.message_id, type=twin.type, recipient="earlier@example.com", occurred_at=twin.occurred_at
+    ).save()
+    privacy.erase(alice, by=None)
+    assert [row.pk for row in MailEvent.objects.all()] == [twin.pk]
+
+
+def test_what_stands_for_an_address_is_no_earlier_one_of_theirs(mailed: OrderConfirmation, alice: User) -> None:
+    privacy.erase(alice, by=None)
+    post(event("opened"))
+    assert privacy.terms_of(User.objects.get(pk=alice.pk)).words == (f"erased-{alice.public_id}",)
+
+
 # The state it comes to.
 
 
@@ -378,9 +495,7 @@ def test_another_orders_mail_is_not_touched(mailed: OrderConfirmation, bob: User
 
 def test_staff_read_when_and_why(mailed: OrderConfirmation) -> None:
     post([event("delivered", second=61), event("hard_bounce", second=120, reason="550 5.1.1 no such user"), event("delivered", second=60)])
-    assert mailed.delivery_summary() == (
-        "delivered Nov. 22, 2026, 12:01 p.m. · returned for good Nov. 22, 2026, 12:02 p.m. (550 5.1.1 no such user)"
-    )
+    assert mailed.delivery_summary() == ("delivered Nov 22, 2026, 12:01 · returned for good Nov 22, 2026, 12:02 (550 5.1.1 no such user)")
 
 
 def test_staff_read_nothing_where_nothing_was_told(mailed: OrderConfirmation) -> None:

@@ -1,16 +1,20 @@
 """The demo's mailbox as a person reads it."""
 
+import re
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.core.mail import EmailMessage
 from django.test import Client
+from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.models import User
 from chat.coordinator import drain
 from orders.backends.embedded import EmailBackend
-from orders.models import Order, StoredMail
+from orders.mail_models import StoredMail
+from orders.models import Order
 from tests.opening import come_in
 
 
@@ -101,3 +105,44 @@ def test_a_mails_link_opens_the_chat(reader: Client, kept: StoredMail) -> None:
 
 def test_a_mail_without_html_or_params_is_shown(reader: Client) -> None:
     assert reader.get(keep()).status_code == 200
+
+
+def test_the_list_goes_by_when_mails_were_sent_and_tells_it_briefly(reader: Client) -> None:
+    EmailBackend().send_messages([EmailMessage(subject, "", "orders@example.com", ["a@example.com"]) for subject in ("Second", "First")])
+    StoredMail.objects.filter(subject="First").update(created_at=datetime(2001, 3, 9, 9, 5, tzinfo=UTC))
+    page = reader.get("/demo/mailbox/").content.decode()
+    assert re.findall(r'<b class="name">(\w+)</b>', page) == ["Second", "First"]
+    assert re.findall(r"<time [^>]*>([^<]+)</time>", page)[1:] == ["Mar 9, 2001"]
+
+
+def test_the_newest_mail_is_first_whenever_it_was_stored(reader: Client) -> None:
+    now = timezone.now()
+    for number, hours in enumerate((2, 1, 3)):
+        EmailBackend().send_messages([EmailMessage(f"{hours} hours old", "Thank you.", "orders@example.com", [f"a{number}@example.com"])])
+        StoredMail.objects.filter(subject=f"{hours} hours old").update(created_at=now - timedelta(hours=hours))
+    shown = [mail["subject"] for mail in reader.get("/demo/mailbox/").context["mails"]]
+    assert shown == ["1 hours old", "2 hours old", "3 hours old"]
+
+
+@pytest.fixture
+def crowd(reader: Client) -> None:
+    """More mails than a page shows, the highest number being the newest."""
+    mails = [StoredMail(subject=f"Mail {number}", idempotency_key=str(number), to="a@example.com") for number in range(101)]
+    StoredMail.objects.bulk_create(mails)
+
+
+def test_older_mails_are_on_further_pages(reader: Client, crowd: None) -> None:
+    first, second = reader.get("/demo/mailbox/"), reader.get("/demo/mailbox/?page=2")
+    assert [len(answer.context["mails"]) for answer in (first, second)] == [100, 1]
+    assert second.context["mails"][0]["subject"] == "Mail 0"
+    assert ("?page=2" in first.content.decode(), "?page=1" in second.content.decode()) == (True, True)
+
+
+def test_few_mails_need_no_pages(reader: Client) -> None:
+    keep()
+    assert "?page=" not in reader.get("/demo/mailbox/").content.decode()
+
+
+@pytest.mark.parametrize("page", ["0", "3", "x", "-1"])
+def test_a_page_that_there_is_not_shows_one_that_there_is(reader: Client, crowd: None, page: str) -> None:
+    assert reader.get(f"/demo/mailbox/?page={page}").status_code == 200

@@ -12,7 +12,7 @@ from django.db import IntegrityError, models, transaction
 from django.utils import timezone
 
 from accounts.models import User
-from orders.models import MOVES, Order, OrderConfirmation, OrderLine, Status, next_version
+from orders.models import MOVES, Order, OrderConfirmation, OrderLine, Status
 from tests.accounts.threads import THREADS, at_once
 
 Place = Callable[..., Order]
@@ -207,6 +207,6 @@ def test_a_customer_with_orders_cant_be_deleted(alice: User) -> None:
 @THREADS
 def test_versions_counted_up_eight_times_at_once_are_eight(alice: User) -> None:
     order = Order.objects.create(customer=alice)
-    at_once(8, lambda number: next_version(Order.objects.get(pk=order.pk)))
+    at_once(8, lambda number: Order.objects.get(pk=order.pk).count_version())
     order.refresh_from_db()
     assert order.version == 9

@@ -70,7 +70,22 @@ def test_what_is_no_country_is_refused(code: str) -> None:
         ("JPY", "4990", "en", "¥4,990"),
         ("CNY", "68", "zh-hans", "¥68.00"),
         ("EUR", "-5", "en", "-€5.00"),
+        ("KWD", "18.75", "en", "KWD\u00a018.750"),
+        ("KWD", "-18.75", "zh-hans", "-KWD\u00a018.750"),
+        ("JPY", "4990", "zh-hans", "JP¥4,990"),
     ],
 )
 def test_people_read_amounts_as_their_language_writes_them(currency: str, amount: str, language: str, words: str) -> None:
     assert formats.money(Decimal(amount), currency, language) == words
+
+
+@pytest.mark.parametrize("code", ["XXX", "XTS", "XAU", "DEM", "HRK"])
+def test_what_nobody_pays_with_today_is_refused(code: str) -> None:
+    with pytest.raises(ValidationError, match="is not a currency"):
+        money.check_currency(code)
+
+
+@pytest.mark.parametrize("code", ["ZZ", "EU", "EZ", "UN", "QO", "XA", "XB"])
+def test_where_no_parcel_goes_is_no_country(code: str) -> None:
+    with pytest.raises(ValidationError, match="is not a country"):
+        money.check_country(code)

@@ -16,12 +16,15 @@ import pytest
 import time_machine
 from django.test import Client
 from django.utils import timezone
+from django.utils.translation import override
 from pytest_django import Settings
 
 from accounts.models import ApiKey, User
+from chat import leases
 from chat.backends import circuit
 from chat.coordinator import drain
 from chat.outbox import BackendError, State
+from chat.sentences import in_words
 from orders import feed, outgoing
 from orders.backends import endpoints
 from orders.models import Order
@@ -265,6 +268,18 @@ def test_an_endpoint_that_takes_nothing_for_a_day_is_switched_off_with_the_reaso
     assert set(WebhookDelivery.objects.values_list("state", flat=True)) == {"cancelled"}
 
 
+def test_what_a_dead_worker_holds_leaves_the_others_their_deliveries(alice: User, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(8):
+        WebhookEndpoint.objects.create(url=f"https://shop{number}.example.com/")
+    for _order in range(5):
+        place(alice, status="draft")
+    feed.number()
+    with monkeypatch.context() as patch:
+        patch.setattr(leases, "WORKER", 0xDEAD)
+        held = len(WebhookDelivery.claim(50))
+    assert (held, len(WebhookDelivery.claim(50)), len(WebhookDelivery.claim(50))) == (10, 10, 0)
+
+
 def test_an_endpoint_that_says_it_is_gone_is_switched_off_at_once(
     receiver: Receiver, endpoint: WebhookEndpoint, alice: User, place: Place
 ) -> None:
@@ -275,6 +290,8 @@ def test_an_endpoint_that_says_it_is_gone_is_switched_off_at_once(
     drain()
     endpoint.refresh_from_db()
     assert (endpoint.is_active, "410" in endpoint.off_reason, len(receiver.got)) == (False, True, 1)
+    with override("zh-hans"):
+        assert in_words(endpoint.off_reason).startswith("自 ")
 
 
 def test_one_that_is_switched_on_again_is_told_from_then_on(
@@ -408,6 +425,142 @@ def test_a_delivery_is_looked_at_and_sent_again(
     assert [headers["webhook-id"] for headers, _body in receiver.got] == [row["id"], row["id"]]
 
 
+def logged(shop: Client, endpoint: WebhookEndpoint) -> Any:
+    """The newest delivery, as the log shows it."""
+    return shop.get(f"{URL}{endpoint.public_id}/deliveries/").json()["results"][0]
+
+
+@pytest.mark.parametrize("status", [302, 410, 500])
+def test_the_log_shows_what_a_receiver_answered_that_did_not_take_it(
+    shop: Client, receiver: Receiver, endpoint: WebhookEndpoint, alice: User, place: Place, status: int
+) -> None:
+    receiver.answers = [(status, {})]
+    place(alice, status="draft")
+    drain()
+    row = logged(shop, endpoint)
+    assert (row["status_code"], row["error_code"]) == (status, f"http_{status}")
+
+
+def test_an_attempt_without_an_answer_leaves_no_answer_of_an_earlier_one(
+    shop: Client, receiver: Receiver, endpoint: WebhookEndpoint, alice: User, place: Place
+) -> None:
+    receiver.answers = [(500, {})]
+    place(alice, status="draft")
+    drain()
+    WebhookEndpoint.objects.update(url="http://nowhere.invalid/")
+    later()
+    drain()
+    row = logged(shop, endpoint)
+    assert (row["status_code"], row["error_code"]) == (None, "no_such_host")
+
+
+def test_a_delivery_that_is_held_back_still_shows_what_its_receiver_answered(
+    shop: Client, receiver: Receiver, endpoint: WebhookEndpoint, alice: User, place: Place
+) -> None:
+    endpoints._circuit.cache_clear()
+    receiver.answers = [(500, {})] * circuit.FAILURES_IN_A_ROW
+    place(alice, status="draft")
+    for _attempt in range(circuit.FAILURES_IN_A_ROW + 1):
+        drain()
+        later()
+    row = logged(shop, endpoint)
+    assert (len(receiver.got), row["status_code"], row["error_code"]) == (circuit.FAILURES_IN_A_ROW, 500, "http_500")
+
+
+@pytest.mark.parametrize(
+    ("answers", "is_waiting"), [([], False), ([(410, {})], False), ([(500, {})], True)], ids=["done", "failed", "waiting"]
+)
+def test_only_a_delivery_that_waits_has_a_next_attempt(
+    shop: Client,
+    receiver: Receiver,
+    endpoint: WebhookEndpoint,
+    alice: User,
+    place: Place,
+    answers: list[tuple[int, dict[str, str]]],
+    is_waiting: bool,
+) -> None:
+    receiver.answers = answers
+    place(alice, status="draft")
+    drain()
+    assert (logged(shop, endpoint)["next_attempt_at"] is not None) == is_waiting
+
+
+def test_a_delivery_that_is_sent_again_has_no_answer_yet(
+    shop: Client, receiver: Receiver, endpoint: WebhookEndpoint, alice: User, place: Place
+) -> None:
+    place(alice, status="draft")
+    drain()
+    sent = shop.post(f"{URL}{endpoint.public_id}/deliveries/{logged(shop, endpoint)['id']}/resend/").json()
+    assert (sent["state"], sent["status_code"]) == ("waiting", None)
+
+
+def switch(shop: Client, endpoint: WebhookEndpoint, *, on: bool) -> None:
+    """Switch the webhook on or off, as its client does."""
+    shop.patch(f"{URL}{endpoint.public_id}/", {"is_active": on}, content_type="application/json")
+
+
+def test_a_delivery_that_was_cancelled_is_sent_again_once_its_webhook_is_on_again(
+    shop: Client, receiver: Receiver, endpoint: WebhookEndpoint, alice: User, place: Place
+) -> None:
+    receiver.answers = [(500, {})]
+    place(alice, status="draft")
+    drain()
+    switch(shop, endpoint, on=False)
+    later()
+    drain()
+    log = f"{URL}{endpoint.public_id}/deliveries/"
+    (cancelled,) = shop.get(log).json()["results"]
+    switch(shop, endpoint, on=True)
+    again = shop.post(f"{log}{cancelled['id']}/resend/").status_code
+    drain()
+    assert (cancelled["state"], again, shop.get(log).json()["results"][0]["state"]) == ("cancelled", 202, "done")
+
+
+def test_a_lease_that_outlived_its_delivery_holds_nobody_back(
+    shop: Client, receiver: Receiver, endpoint: WebhookEndpoint, alice: User, place: Place
+) -> None:
+    place(alice, status="draft")
+    drain()
+    WebhookDelivery.objects.update(state=State.CANCELLED, lease_token=leases.new_token())
+    resend = f"{URL}{endpoint.public_id}/deliveries/{WebhookDelivery.objects.get().public_id}/resend/"
+    assert [shop.post(resend).status_code for _time in range(2)] == [202, 202]
+
+
+def test_a_delivery_that_is_being_sent_is_not_sent_beside_it(
+    shop: Client, receiver: Receiver, endpoint: WebhookEndpoint, alice: User, place: Place
+) -> None:
+    place(alice, status="draft")
+    feed.number()
+    [held] = WebhookDelivery.claim(1)
+    answer = shop.post(f"{URL}{endpoint.public_id}/deliveries/{held.public_id}/resend/")
+    assert (answer.status_code, answer.json()["code"]) == (409, "under_way")
+    assert WebhookDelivery.objects.get().lease_token == held.lease_token
+
+
+def test_nothing_is_sent_again_by_a_webhook_that_is_switched_off(
+    shop: Client, receiver: Receiver, endpoint: WebhookEndpoint, alice: User, place: Place
+) -> None:
+    place(alice, status="draft")
+    drain()
+    switch(shop, endpoint, on=False)
+    before = WebhookDelivery.objects.values().get()
+    answer = shop.post(f"{URL}{endpoint.public_id}/deliveries/{before['public_id']}/resend/")
+    assert (answer.status_code, answer.json()["code"], "Switch it on first" in answer.json()["detail"]) == (409, "switched_off", True)
+    drain()
+    assert (WebhookDelivery.objects.values().get(), len(receiver.got)) == (before, 1)
+
+
+def test_a_chinese_client_reads_that_the_webhook_is_to_be_switched_on_first(
+    shop: Client, receiver: Receiver, endpoint: WebhookEndpoint, alice: User, place: Place
+) -> None:
+    place(alice, status="draft")
+    drain()
+    switch(shop, endpoint, on=False)
+    resend = f"{URL}{endpoint.public_id}/deliveries/{WebhookDelivery.objects.get().public_id}/resend/"
+    answer = shop.post(resend, headers={"Accept-Language": "zh-hans"})
+    assert answer.json()["detail"] == "此 Webhook 已停用，什么都不会发送。请先启用它。"
+
+
 @pytest.mark.parametrize("delivery", ["0" * 36, "00000000-0000-0000-0000-000000000000"])
 def test_a_delivery_that_isnt_there_is_a_404(shop: Client, endpoint: WebhookEndpoint, delivery: str) -> None:
     assert shop.post(f"{URL}{endpoint.public_id}/deliveries/{delivery}/resend/").status_code == 404
@@ -447,9 +600,43 @@ def test_the_admin_registers_shows_the_secret_once_and_sends_again(clerk: User, 
     assert len(receiver.got) == 2
 
 
+def test_the_admin_says_what_is_not_sent_again_and_why(clerk: User, receiver: Receiver, alice: User, place: Place) -> None:
+    desk = Client()
+    desk.force_login(clerk)
+    endpoints = [WebhookEndpoint.objects.create(url=receiver.url) for _number in range(3)]
+    place(alice, status="draft")
+    drain()
+    WebhookEndpoint.objects.filter(pk=endpoints[0].pk).update(is_active=False)
+    WebhookDelivery.objects.filter(endpoint=endpoints[1]).update(state=State.WAITING, lease_token=leases.new_token())
+    form = {"action": "send_again", "_selected_action": [row.pk for row in WebhookDelivery.objects.all()]}
+    page = desk.post("/admin/orders/webhookdelivery/", form, follow=True)
+    assert [str(message) for message in page.context["messages"]] == [
+        "1 delivery is sent again now.",
+        "1 was left alone: its webhook is switched off. Switch it on first.",
+        "1 was left alone: it is being sent at this moment.",
+    ]
+    assert WebhookDelivery.objects.get(endpoint=endpoints[0]).state == State.DONE
+
+
 def test_the_admin_refuses_an_address_inside(clerk: User, settings: Settings) -> None:
     settings.WEBHOOKS_TO_PRIVATE = False
     desk = Client()
     desk.force_login(clerk)
     page = desk.post("/admin/orders/webhookendpoint/add/", {"url": "https://127.0.0.1/", "is_active": "on"})
     assert (page.status_code, WebhookEndpoint.objects.exists()) == (200, False)
+
+
+def test_what_is_refused_is_said_in_the_callers_language(shop: Client, settings: Settings) -> None:
+    settings.WEBHOOKS_TO_PRIVATE = False
+    answer = shop.post(URL, {"url": "http://shop.example.com/"}, content_type="application/json", headers={"Accept-Language": "zh-hans"})
+    assert answer.json()["errors"][0]["detail"] == "地址必须以 https:// 开头。"
+
+
+def test_a_chinese_clerk_reads_why_an_address_is_refused(clerk: User, settings: Settings) -> None:
+    settings.WEBHOOKS_TO_PRIVATE = False
+    clerk.language = "zh-hans"
+    clerk.save()
+    desk = Client()
+    desk.force_login(clerk)
+    page = desk.post("/admin/orders/webhookendpoint/add/", {"url": "https://10.0.0.1/hooks"}).content.decode()
+    assert "该地址位于内部网络中。" in page

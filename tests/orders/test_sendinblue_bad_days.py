@@ -1,5 +1,6 @@
 """Bad days between us and Sendinblue, over the wire: for each, the state it ends in, and that nothing is lost or doubled."""
 
+import json
 import socket
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -120,6 +121,45 @@ def test_a_wrong_key_is_named_with_the_setting_that_mends_it(
     confirmation = told(place(alice))
     assert confirmation.state == State.WAITING
     assert "Put a valid API key into SENDINBLUE_API_KEY" in confirmation.last_error
+
+
+# A template that Sendinblue does not take.
+
+TEMPLATE = {"id": 7, "name": "Ours", "subject": "S", "htmlContent": "<p>Ours</p>", "sender": {}, "isActive": True}
+
+
+def test_a_template_that_is_not_there_leaves_the_mail_waiting(
+    brevo: BrevoTwin, settings: Settings, alice: User, place: Callable[..., Order]
+) -> None:
+    settings.SENDINBLUE_TEMPLATE_ID = 99
+    confirmation = told(place(alice))
+    assert (confirmation.state, confirmation.error_code, confirmation.is_unknown) == (State.WAITING, "wrong_template", False)
+    assert confirmation.last_error == (
+        "Sendinblue does not take the mail template 99. Check SENDINBLUE_TEMPLATE_ID, and that the template is active. "
+        "Until then confirmations wait. Sendinblue refused the request (400). (It says: Template ID does not exist)"
+    )
+
+
+def test_a_template_that_was_activated_lets_the_mail_go(
+    brevo: BrevoTwin, settings: Settings, alice: User, place: Callable[..., Order]
+) -> None:
+    brevo.templates[7], settings.SENDINBLUE_TEMPLATE_ID = TEMPLATE | {"isActive": False}, 7
+    order = place(alice)
+    assert told(order).error_code == "wrong_template"
+    brevo.templates[7]["isActive"] = True
+    assert (told_again(order).state, [mail.template_id for mail in brevo.mails]) == (State.DONE, [7])
+
+
+@pytest.mark.parametrize(
+    ("template_id", "words"), [(0, "Template is not active"), (7, "sender is not valid"), (7, "a@template.example is not valid in to")]
+)
+def test_a_refusal_of_one_mail_is_not_blamed_on_the_template(
+    brevo: BrevoTwin, settings: Settings, alice: User, place: Callable[..., Order], template_id: int, words: str
+) -> None:
+    brevo.templates[7], settings.SENDINBLUE_TEMPLATE_ID = dict(TEMPLATE), template_id
+    body = json.dumps({"code": "invalid_parameter", "message": words})
+    brevo.faults.set("brevo.send_mail", {"fault": "status", "status": 400, "body": body})
+    assert told(place(alice)).state == State.FAILED
 
 
 def test_a_limit_with_a_reset_is_waited_for(brevo: BrevoTwin, alice: User, place: Callable[..., Order]) -> None:

@@ -80,7 +80,7 @@ def test_a_template_is_given_the_guides_four_params(brevo: BrevoTwin, settings: 
     told(order)
     params = sent(brevo)[0]["params"]
     assert (params["name"], params["order_id"]) == ("Alice Martin", order.number)
-    assert params["order_text"] == "You purchased 2 × Widget, 1 × Blue mug for €22.48. Thank you for your order!"
+    assert params["order_text"] == "You purchased 2 × Widget; 1 × Blue mug for €22.48. Thank you for your order!"
     assert params["url"].startswith("http://localhost:3000/chat/alice/CON-")
 
 
@@ -130,6 +130,13 @@ def test_a_name_is_cut_to_what_the_provider_takes(brevo: BrevoTwin, alice: User,
     alice.save()
     told(place(alice))
     assert sent(brevo)[0]["to"][0]["name"] == "Ä" * 70
+
+
+def test_a_name_is_cut_between_characters_as_people_see_them(brevo: BrevoTwin, alice: User, place: Callable[..., Order]) -> None:
+    alice.name = "Ä" * 65 + "👩\u200d👩\u200d👧"
+    alice.save()
+    told(place(alice))
+    assert sent(brevo)[0]["to"][0]["name"] == "Ä" * 65
 
 
 def test_a_name_that_looks_encoded_does_no_harm(brevo: BrevoTwin, alice: User, place: Callable[..., Order]) -> None:

@@ -14,6 +14,7 @@ from pytest_django import Settings
 from accounts.models import User
 from chat.outbox import BackendError, State
 from orders import mail_account
+from orders.management.commands.setup_sendinblue import Command
 from orders.models import Order
 from tests.orders.brevo_side import sendinblue, told
 from tests.twins import BrevoTwin
@@ -57,6 +58,14 @@ def test_the_template_is_made_and_active(brevo: BrevoTwin) -> None:
     set_up()
     [template] = brevo.templates.values()
     assert (template["name"], template["isActive"]) == ("Order Support: order confirmation", True)
+
+
+def test_half_a_set_of_vonages_settings_stops_nothing(brevo: BrevoTwin, settings: Settings) -> None:
+    settings.VONAGE_API_KEY, settings.VONAGE_API_SECRET = "abcd1234", "a secret"
+    # As from a shell, where checks come first; `call_command` leaves them out.
+    shell = {"force_color": False, "no_color": True, "skip_checks": False, "stdout": StringIO()}
+    Command().execute(public_url=PUBLIC_URL, dry_run=False, **shell)
+    assert len(brevo.templates) == 1
 
 
 def test_the_template_asks_for_the_guides_four_params_and_no_other(brevo: BrevoTwin) -> None:
@@ -127,6 +136,16 @@ def test_the_webhook_is_registered_with_the_secret_as_bearer_token(brevo: BrevoT
     [hook] = brevo.hooks.values()
     assert (hook["url"], hook["type"]) == ("https://shop.example.com/webhooks/sendinblue", "transactional")
     assert hook["auth"] == {"type": "bearer", "token": lines(env_file)["WEBHOOK_SECRET"]}
+
+
+@pytest.mark.parametrize("behind", ["/", "/the-secret", "/the-secret/"])
+def test_a_webhook_that_was_registered_by_hand_is_not_doubled(brevo: BrevoTwin, settings: Settings, behind: str) -> None:
+    settings.WEBHOOK_SECRET = "the-secret"
+    url = "https://shop.example.com/webhooks/sendinblue"
+    brevo.hooks[1] = {"id": 1, "url": url + behind, "description": "Mine", "type": "transactional", "events": ["delivered"]}
+    set_up()
+    [hook] = brevo.hooks.values()
+    assert (hook["url"], hook["auth"]) == (url, {"type": "bearer", "token": "the-secret"})
 
 
 def test_the_webhook_asks_for_everything_that_makes_a_state(brevo: BrevoTwin) -> None:
@@ -270,10 +289,10 @@ def test_an_old_env_keeps_its_mode(brevo: BrevoTwin, env_file: Path) -> None:
 
 
 def test_the_account_answers_who_it_is(brevo: BrevoTwin) -> None:
-    assert mail_account.greeting() == "Sendinblue takes the key: the account of Twin, 300 mails left."
+    assert mail_account.check() == "Sendinblue takes the key: the account of Twin, 300 mails left."
 
 
 def test_an_answer_that_is_no_account_is_named(brevo: BrevoTwin) -> None:
     brevo.faults.set("brevo.get_account", {"fault": "malformed"})
     with pytest.raises(BackendError, match="not Sendinblue's API"):
-        mail_account.greeting()
+        mail_account.check()

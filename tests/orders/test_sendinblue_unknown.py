@@ -173,3 +173,17 @@ def test_a_mail_program_that_can_not_be_asked_is_trusted_to_know_the_key(
     lose_the_answer(brevo, order, after_the_work=False)
     monkeypatch.delattr(SendinblueBackend, "find")
     assert (told_again(order, minutes_later=15).state, brevo.log.counts()) == (State.DONE, {"brevo.send_mail": 2})
+
+
+def test_a_duplicate_at_a_first_attempt_is_no_mail_that_was_sent(brevo: BrevoTwin, alice: User, place: Callable[..., Order]) -> None:
+    brevo.faults.set("brevo.send_mail", {"fault": "status", "status": 400, "code": "duplicate_parameter", "times": 1})
+    confirmation = told(place(alice))
+    assert (confirmation.state, confirmation.error_code, len(brevo.mails)) == (State.FAILED, "duplicate_parameter", 0)
+
+
+def test_a_list_that_is_not_there_is_an_empty_one(brevo: BrevoTwin, alice: User, place: Callable[..., Order]) -> None:
+    brevo.faults.set("brevo.send_mail", {"fault": "reset", "times": 1})
+    brevo.faults.set("brevo.list_mails", {"fault": "status", "status": 404, "code": "document_not_found"})
+    order = place(alice)
+    told(order)
+    assert (told_again(order, minutes_later=20).state, len(brevo.mails)) == (State.DONE, 1)

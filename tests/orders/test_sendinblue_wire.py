@@ -102,6 +102,10 @@ def test_a_process_makes_one_configuration(brevo: BrevoTwin, monkeypatch: pytest
     assert (len(brevo.mails), made) == (4, [1])
 
 
+def test_all_waits_of_one_call_are_shorter_than_the_lease(settings: Settings) -> None:
+    assert sendinblue_wire.CONNECT_SECONDS + sendinblue_wire.READ_SECONDS < settings.OUTBOX_LEASE_SECONDS
+
+
 def test_a_provider_that_is_down_is_not_asked_by_every_mail(brevo: BrevoTwin) -> None:
     brevo.faults.set("brevo.send_mail", {"fault": "status", "status": 503})
     sent = [mail().send(fail_silently=True) for _ in range(30)]

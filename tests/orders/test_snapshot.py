@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from orders import snapshot
 from orders.models import Order
 
 Place = Callable[..., Order]
+MOVED_AT = datetime(2026, 11, 22, 9, 48, 35, 123000, tzinfo=UTC)
 
 
 def size(body: dict[str, Any]) -> int:
@@ -24,7 +26,7 @@ def test_an_order_is_told_whole(alice: User, place: Place) -> None:
     body = snapshot.confirm_body(order)
     assert body == {
         "id": order.number,
-        "text": "You purchased 2 × Widget, 1 × Blue mug for €22.48. Thank you for your order!",
+        "text": "You purchased 2 × Widget; 1 × Blue mug for €22.48. Thank you for your order!",
         "version": 1,
         "status": "placed",
         "currency": "EUR",
@@ -88,7 +90,7 @@ def test_a_cut_text_says_that_it_was_cut(alice: User, place: Place) -> None:
 
 def test_the_sentence_names_three_articles_and_counts_the_rest(alice: User, place: Place) -> None:
     order = place(alice, lines=tuple((name, 1, "1.00") for name in ("A", "B", "C", "D", "E")))
-    assert snapshot.text(order) == "You purchased 1 × A, 1 × B, 1 × C and 2 more articles for €5.00. Thank you for your order!"
+    assert snapshot.text(order) == "You purchased 1 × A; 1 × B; 1 × C and 2 more articles for €5.00. Thank you for your order!"
 
 
 def test_the_sentence_counts_a_single_one_rightly(alice: User, place: Place) -> None:
@@ -105,13 +107,25 @@ def test_an_article_named_like_a_placeholder_is_just_a_name(alice: User, place: 
     assert snapshot.text(place(alice, lines=((name, 1, "1.00"),))) == f"You purchased 1 × {name} for €1.00. Thank you for your order!"
 
 
-def test_a_status_is_told_with_the_sum_of_that_time(alice: User, place: Place) -> None:
+def test_a_status_is_told_with_the_sum_of_that_time_and_the_lines_that_make_it_up(alice: User, place: Place) -> None:
     order = place(alice)
-    assert snapshot.status_body(order, status="shipped", previous="placed") == {
+    assert snapshot.status_body(order, status="shipped", previous="placed", moved_at=MOVED_AT) == {
         "id": order.number,
         "version": 1,
         "status": "shipped",
         "previous": "placed",
+        "moved_at": "2026-11-22T09:48:35.123Z",
         "total": "22.48",
         "currency": "EUR",
+        "lines": [
+            {"name": "Widget", "sku": "", "quantity": 2, "unit_price": "4.99", "total": "9.98"},
+            {"name": "Blue mug", "sku": "", "quantity": 1, "unit_price": "12.50", "total": "12.50"},
+        ],
+        "lines_left_out": 0,
     }
+
+
+@pytest.mark.parametrize("lines", [lines for _name, lines in HUGE], ids=[name for name, _lines in HUGE])
+def test_the_status_of_a_huge_order_stays_within_vonages_limit_and_counts_what_it_left_out(alice: User, place: Place, lines: Any) -> None:
+    body = snapshot.status_body(place(alice, lines=lines), status="shipped", previous="placed", moved_at=MOVED_AT)
+    assert (size(body) <= 4096, len(body["lines"]) + body["lines_left_out"]) == (True, len(lines))

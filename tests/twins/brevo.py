@@ -128,10 +128,6 @@ class BrevoTwin(Twin):
     def open(self, message_id: str = "") -> int:
         return self.happen("opened", message_id)
 
-    def sent_to(self, email: str) -> list[Mail]:
-        with self.lock:
-            return [mail for mail in self.mails if email in mail.to]
-
     def per_key(self) -> dict[str, int]:
         """Idempotency key -> mails that were really sent with it."""
         return self._count(lambda mail: [mail.key] if mail.key else [])

@@ -29,6 +29,7 @@ FAULTS: dict[str, tuple[str, bool]] = {
     "reset_after": ("reset", True),  # RST after the work
     "lost_reply": ("close", True),  # the work is done, the connection is closed without an answer
     "hang_after": ("hang", True),
+    "late_work": ("hang", False),  # no answer, and the work is done `ms` after the question all the same
     "malformed": ("answer", True),  # the right status, a body that is no JSON
     "cut_json": ("answer", True),  # half of the JSON with a Content-Length that fits
     "cut_body": ("cut", True),  # half of the promised bytes, then the end

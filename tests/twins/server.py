@@ -23,8 +23,6 @@ class Counts:
 
     connections: int = 0
     handshakes: int = 0
-    handshakes_resumed: int = 0
-    handshakes_failed: int = 0
     open_connections: int = 0
 
 
@@ -113,7 +111,6 @@ class Server:
         try:
             transport, _ = await self.loop.connect_accepted_socket(lambda: protocol, client, ssl=self._tls)
         except OSError:  # ssl.SSLError and timeouts are OSErrors
-            self.counts.handshakes_failed += 1
             return
         self._count_handshake(transport)
         self.counts.open_connections += 1
@@ -125,7 +122,5 @@ class Server:
             transport.abort()
 
     def _count_handshake(self, transport: asyncio.Transport) -> None:
-        encrypted = transport.get_extra_info("ssl_object")
-        if encrypted is not None:
+        if transport.get_extra_info("ssl_object") is not None:
             self.counts.handshakes += 1
-            self.counts.handshakes_resumed += int(bool(encrypted.session_reused))

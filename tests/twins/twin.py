@@ -162,11 +162,17 @@ class Twin(ABC):
             entry.worked = reply.response is not None and reply.response.status < 400
         if fault is not None:
             entry.fault = fault.fault
+            if fault.fault == "late_work":
+                self.server.loop.call_later(fault.ms / 1000, self._work_late, request, route, self._generation)
             reply.response = self._spoil(fault, reply.response)
         if reply.response is not None and reply.manner in ("answer", "last", "cut"):
             entry.status = reply.response.status
             entry.answer = reply.response.body[:2000].decode("utf-8", "replace")
         return reply
+
+    def _work_late(self, request: Request, route: Route[Any] | None, generation: int) -> None:
+        if generation == self._generation:
+            self._work(request, route, Reply())
 
     def _work(self, request: Request, route: Route[Any] | None, reply: Reply) -> Reply:
         with self.lock:

@@ -14,6 +14,8 @@ export function offerCalls({ box, ask, about, onAsked }) {
       const event = await ask({ phone: phone.value, about: about() });
       box.querySelector("details").open = false;
       onAsked(event);
+      // On a small screen the order, with this in it, is folded up by now.
+      (box.closest("details:not([open])") ?? box).querySelector("summary").focus();
     } catch ({ detail }) {
       // Asking again is safe: the same number is called once.
       alert.textContent = detail ?? words("call-not-asked");

@@ -6,6 +6,7 @@ import { SocketTransport } from "./transport.js";
 
 const ANSWER_MS = 10000;
 const RECORD_MS = 5000; // by then Vonage's webhook has brought our line, or we bring it ourselves
+const REPEAT_MS = 60000;
 const SOON_MS = 5000;
 const AGAIN_MS = 60000;
 const BEFORE_THE_END_MS = 300000;
@@ -168,10 +169,17 @@ export class ClientSdkTransport extends SocketTransport {
     };
     const event = this.events().findLast((event) => this.isSame(event, line));
     if (event) this.paired.add(event.id);
-    else {
+    else if (!this.wasJustSaid(line)) {
       this.ahead.push(line);
       this.onAhead(this.ahead, [line]);
     }
+  }
+
+  /** Vonage may have one line twice, as a browser repeats what got no answer: our log will say whether it was meant so. */
+  wasJustSaid({ from, body, timestamp }) {
+    const isAlike = (said) => said.type === "message" && said.from === from && said.body.text === body.text;
+    const isNear = (said) => Math.abs(new Date(said.timestamp) - new Date(timestamp)) < REPEAT_MS;
+    return [...this.ahead, ...this.events()].some((said) => isAlike(said) && isNear(said));
   }
 
   /** At Vonage a person's name ends with our id of them. Who joined a moment ago is in the log only. */
@@ -195,8 +203,8 @@ export class ClientSdkTransport extends SocketTransport {
   async send(item) {
     const { isOpen } = this.line;
     if (this.isOn && isOpen && !item.isUnsure && !item.isAtVonage && isWhole(item.body.text)) {
-      // Vonage takes no further keys in a message, so this goes ahead.
-      this.line.write({ type: "about", order: item.body.about });
+      // Vonage takes no further keys in a message, so this goes ahead: what it is about, and that it comes once.
+      this.line.write({ type: "about", order: item.body.about, client_key: item.client_key, text: item.body.text });
       item.isAtVonage = await this.tell(item.body.text);
       if (item.isAtVonage) await this.recorded(item);
     }

@@ -67,13 +67,20 @@ export class Composer {
   submit(event) {
     event.preventDefault();
     this.field.focus();
+    if (this.isOver) return;
     // Pressed again while a message is being stored: only what was written since then goes after it.
     const written = this.text.startsWith(this.leaving) ? this.text.slice(this.leaving.length) : this.text;
     if (this.isTooLong) this.complain(words("too-long", { n: this.limit }));
-    else if (written.trim()) {
+    // As the server decides it: what only takes space, or draws nothing, is no message.
+    else if (/[^\p{Z}\p{Cc}\p{Cf}]/u.test(written)) {
       this.leaving += written;
       this.sent = this.sent.then(() => this.send(written.trim())).finally(() => this.left(written));
     }
+  }
+
+  /** Nothing can be sent from here any more; what is in the field stays, and is kept as a draft. */
+  end() {
+    this.isOver = this.form.querySelector(".send").disabled = true;
   }
 
   left(written) {

@@ -1,8 +1,9 @@
 // The chat page: what comes in (log, unsent messages, who has seen what) is folded, what is to be seen is drawn from that.
+import { Beside } from "./beside.js";
 import { Composer } from "./composer.js";
 import { Notices } from "./notices.js";
 import { Outbox, Store } from "./outbox.js";
-import { awayLine, foldOrder, isAbout, isSolved, lastOf, rowsOf, Stream } from "./stream.js";
+import { awayLine, isSolved, nameOf, rowsOf, Stream, withJoined, withMarks } from "./stream.js";
 import { ConversationApi, SocketTransport } from "./transport.js";
 import { View } from "./view.js";
 import { words } from "./words.js";
@@ -12,6 +13,7 @@ const TYPING_EVERY_MS = 2000;
 const QUIET_MS = 1000;
 const ARRIVE_AGAIN_MS = 10000;
 const AWAY_MS = 5000;
+const DRAW_MS = 60000;
 // Only a person's hand makes these trusted; a script, and whoever looks into mails before they are read, can't.
 const HANDS = ["pointerdown", "pointermove", "keydown", "wheel", "touchstart"];
 const wide = matchMedia("(min-width: 60rem)");
@@ -21,11 +23,10 @@ class Conversation {
   constructor(page, Transport) {
     const { me, members, events, conversation, vonage } = page;
     const store = new Store(`${conversation.id} ${me.member}`);
-    Object.assign(this, { page, me, store, members, hasOlder: page.has_older, current: page.order_id, seenAt: new Map(), typedAt: 0, ahead: [], loadedAt: Date.now() });
+    Object.assign(this, { page, me, store, members, hasOlder: page.has_older, typedAt: 0, ahead: [], loadedAt: Date.now() });
     this.stream = new Stream(events, conversation.sequence);
-    this.orders = new Map(page.orders.map((order) => [order.id, order]));
-    this.told = this.ownSeen;
-    this.unreadFrom = events.find((event) => event.id > this.told && this.isForMe(event))?.id;
+    this.told = this.read = this.ownSeen;
+    this.unreadFrom = this.firstUnread(events);
     this.api = new ConversationApi(page);
     this.notices = new Notices({ line: $("link-state"), typing: $("typing"), end: this.end });
     this.view = new View({
@@ -41,17 +42,26 @@ class Conversation {
       form: $("composer"), counter: $("counter"), alert: $("alert"), limit: page.limits.text,
       send: (text) => this.write(text), onInput: (text) => this.tellTyping(text), keep: (text) => store.keepDraft(text).catch(() => {}),
     });
+    this.beside = new Beside({
+      page, named: { notices: this.notices, field: this.composer.field }, canReload: () => this.state !== "waiting",
+      onChange: (isFiltering) => {
+        this.draw();
+        if (isFiltering) this.view.toBottom();
+      },
+    });
     this.transport = new Transport({
       api: this.api, vonage, last: () => this.stream.last, events: () => this.stream.events, members: () => this.members,
       onAhead: (...lines) => this.receiveAhead(...lines), onDetour: (reason) => this.tellDetour(reason),
       onEvents: (events) => this.receive(events), onState: (state) => this.hearState(state),
-      onTyping: ({ from, name }) => from !== me.member && this.notices.type(name), onSeen: (marks, all) => this.hearSeen(marks, all),
+      onTyping: ({ from, name }) => from !== me.member && this.notices.type(name), onSeen: (marks) => this.hearSeen(marks), onMembers: (members) => this.hearMembers(members),
     });
   }
 
   async start() {
     this.draw();
     setInterval(() => this.tellAway(), AWAY_MS);
+    // Past midnight, today is yesterday.
+    setInterval(() => this.draw(), DRAW_MS);
     this.view.toUnread();
     this.offerOlder();
     this.listen();
@@ -59,7 +69,8 @@ class Conversation {
     this.transport.start();
     if (this.page.urls.calls) this.offerCalls();
     if (this.page.urls.solve) this.offerSolving();
-    this.offerFilter();
+    if (this.role === "agent") this.countOthers();
+    this.beside.offerFilter();
     // From here on, what is added is news, and read out.
     setTimeout(() => $("log").setAttribute("role", "log"), QUIET_MS);
   }
@@ -68,22 +79,23 @@ class Conversation {
     const wake = () => {
       if (document.hidden) return;
       this.transport.wake();
+      this.others?.wake();
+      this.outbox.load();
       this.tellSeen();
     };
     for (const name of ["online", "focus", "pageshow"]) addEventListener(name, wake);
     document.addEventListener("visibilitychange", wake);
-    document.addEventListener("click", (event) => this.openOrder(event));
-    addEventListener("popstate", ({ state }) => this.showOrder(state ?? this.page.order_id));
+    addEventListener("offline", () => this.transport.doubt());
+    this.beside.listen();
     if (this.page.urls.present) for (const name of HANDS) addEventListener(name, (event) => this.arrive(event), { passive: true });
-    const unfold = () => { $("order").open = wide.matches; };
-    wide.addEventListener("change", unfold);
-    unfold();
+    this.composer.field.addEventListener("focus", () => this.beside.unfold());
   }
 
   async restoreDraft() {
-    const draft = await this.store.draft().catch(() => "");
-    if (draft && !this.composer.text) this.composer.text = draft;
-    this.focus();
+    const { text } = await this.store.own.catch(() => ({}));
+    // Whoever began before the scripts came goes on where they are.
+    this.composer.text = this.composer.text || text || "";
+    if (document.activeElement === document.body) this.focus();
   }
 
   /** With a keyboard at hand one wants to write; on a phone the screen would jump. */
@@ -92,40 +104,31 @@ class Conversation {
   }
 
   draw(missed) {
-    const { stream, outbox: { items }, state, transport } = this;
+    const { stream, outbox: { items }, transport, beside: { orders, only } } = this;
     const events = [...stream.events, ...this.ahead];
     const unsent = transport.unsettled?.(items) ?? items;
-    const isCutOff = state === "waiting" || state === "ended";
-    this.view.draw(rowsOf({ ...this, events, unsent, isCutOff, only: this.only }), missed);
+    this.beside.count(events.filter((event) => event.id > this.told && this.isForMe(event)));
+    this.view.draw(rowsOf({ ...this, events, unsent, orders, only }), missed);
     if (this.page.urls.solve) $("solve").hidden = isSolved(events);
     this.tellAway();
     const isEmpty = this.role !== "agent" && !this.hasOlder && !unsent.length && !events.some(({ type }) => type === "message");
-    this.offer("empty", isEmpty, ({ target }) => {
+    this.view.offer("empty", isEmpty, ({ target }) => {
       if (!target.matches(".suggestion")) return;
-      this.composer.text = target.textContent;
+      const { text } = this.composer;
+      if (!text.includes(target.textContent)) this.fill(text, target.textContent);
       this.composer.field.focus();
     });
+    // An order that isn't told yet is being placed.
+    const { status = "placed" } = orders.get(this.beside.current) ?? {};
+    for (const item of document.querySelectorAll(".empty li")) item.hidden = !item.dataset.when.includes(status);
   }
 
   /** Only what changes is read out. */
   tellAway() {
     const { page: { away }, stream, ahead, me, loadedAt } = this;
     if (!away) return;
-    const line = awayLine([...stream.events, ...ahead], away, me, away.now + Date.now() - loadedAt);
+    const line = this.state === "ended" ? "" : awayLine([...stream.events, ...ahead], away, me, away.now + Date.now() - loadedAt);
     if ($("away").textContent !== line) $("away").textContent = line;
-  }
-
-  /** Puts the template of that name above or below the rows, or takes it away. */
-  offer(name, isWanted, onClick) {
-    const sheet = $("rows").parentElement;
-    const shown = sheet.querySelector(`.${name}`);
-    if (!isWanted) shown?.remove();
-    else if (!shown) {
-      const node = $(name).content.firstElementChild.cloneNode(true);
-      node.addEventListener("click", onClick);
-      if (name === "older") sheet.prepend(node);
-      else sheet.append(node);
-    }
   }
 
   speak(sentence) {
@@ -142,9 +145,9 @@ class Conversation {
   async offerCalls() {
     const { offerCalls } = await import("./call.js");
     offerCalls({
-      box: $("call"), about: () => this.orderShown, ask: (wanted) => this.api.post(this.page.urls.calls, wanted),
+      box: $("call"), about: () => this.beside.shown, ask: (wanted) => this.api.post(this.page.urls.calls, wanted),
       onAsked: (event) => {
-        $("order").open = wide.matches;
+        this.beside.unfold();
         this.receive([event]);
         this.view.toBottom();
       },
@@ -165,21 +168,10 @@ class Conversation {
     });
   }
 
-  /** Worth a place only where there are several orders. */
-  async offerFilter() {
-    if (this.missUnshown || this.orders.size < 2 || !this.orderShown) return;
-    this.missUnshown = () => {};
-    const { offerFilter } = await import("./filter.js");
-    this.missUnshown = offerFilter($("filter"), (isFiltered) => {
-      Object.assign(this, { isFiltered, hasUnshown: false });
-      this.draw();
-      this.view.toBottom();
-    });
-  }
-
-  /** The order that everything shown is about, where that is wanted. */
-  get only() {
-    return this.isFiltered ? this.orderShown : undefined;
+  async countOthers() {
+    const { page: { urls, conversation: { id } }, me: { username } } = this;
+    const { countOthers } = await import("./others.js");
+    this.others = countOthers({ badge: $("others"), urls, username, id });
   }
 
   // What comes in
@@ -188,13 +180,13 @@ class Conversation {
     return type === "message" && from !== this.me.member;
   }
 
-  get role() {
-    return this.me.role;
+  /** Above it goes the line. */
+  firstUnread(events) {
+    return events.find((event) => event.id > this.read && this.isForMe(event))?.id;
   }
 
-  /** The number of the order beside the conversation, where there is one. */
-  get orderShown() {
-    return this.orders.has(this.current) ? this.current : undefined;
+  get role() {
+    return this.me.role;
   }
 
   get ownSeen() {
@@ -205,13 +197,9 @@ class Conversation {
     const added = this.stream.apply(events);
     if (this.stream.hasGap) this.closeGap();
     if (!added.length) return;
+    this.members = withJoined(this.members, added);
     this.outbox.settle(added.filter(({ from }) => from === this.me.member));
-    const before = this.orders;
-    this.orders = added.reduce(foldOrder, before);
-    if (this.orders !== before) {
-      this.drawOrders();
-      this.offerFilter();
-    }
+    this.beside.fold(added);
     this.announce(added.filter((event) => this.isForMe(event) && !event.row));
   }
 
@@ -222,15 +210,11 @@ class Conversation {
   }
 
   announce(news) {
-    const shown = this.only ? news.filter((event) => isAbout(event, this.only)) : news;
-    if (shown.length < news.length) {
-      this.hasUnshown = true;
-      this.missUnshown(news.length - shown.length);
-      this.speak(words("new-messages", { n: news.length - shown.length }));
-    }
+    const shown = this.beside.pass(news);
     if (news.length) {
       this.notices.type();
       this.notices.count(news.length);
+      if (this.role === "customer") $("answering").textContent = words("answers-you", { name: nameOf(news.at(-1)) });
       if (document.hidden || !this.view.isAtBottom) this.unreadFrom ??= news[0].id;
     }
     this.draw(shown.length);
@@ -253,6 +237,7 @@ class Conversation {
     this.state = state;
     this.notices.state(state);
     this.outbox.live(state === "live");
+    if (state === "ended") this.composer.end();
     this.tellSeen();
   }
 
@@ -263,15 +248,15 @@ class Conversation {
     detour.textContent = reason && words(`detour-${reason}`);
   }
 
-  hearSeen(marks, members = this.members) {
-    const isNow = members === this.members;
-    const known = new Map(marks.map(({ from, sequence }) => [from, sequence]));
-    this.members = members.map((member) => ({ ...member, seen: Math.max(member.seen, known.get(member.id) ?? 0) }));
-    if (!isNow) this.told = this.ownSeen;
-    // The moment is known only where the mark came in while we looked.
-    const mine = isNow && lastOf(this.stream.events, this.me.member);
-    const isSeen = mine && marks.some(({ from, sequence }) => from !== this.me.member && sequence >= mine.id);
-    if (isSeen && !this.seenAt.has(mine.id)) this.seenAt.set(mine.id, Date.now());
+  hearSeen(marks) {
+    this.members = withMarks(this.members, marks, this.stream.events);
+    if (this.members.some(({ role, seen }) => role === "customer" && seen)) $("unopened")?.remove();
+    this.draw();
+  }
+
+  hearMembers(members) {
+    this.members = members;
+    this.told = this.ownSeen;
     this.draw();
   }
 
@@ -289,7 +274,7 @@ class Conversation {
     this.typedAt = 0;
     this.speak("");
     this.composer.complain("");
-    await this.outbox.add({ message_type: "text", text, about: this.orderShown });
+    await this.outbox.add({ message_type: "text", text, about: this.beside.shown }, this.inSight);
     this.view.toBottom();
   }
 
@@ -299,10 +284,16 @@ class Conversation {
     this.transport.typing();
   }
 
+  /** The last event that I have had before my eyes. */
+  get inSight() {
+    return document.hidden || this.beside.missed || !this.view.isAtBottom ? this.told : this.stream.last;
+  }
+
   tellSeen() {
-    if (this.state !== "live" || document.hidden || this.hasUnshown || !this.view.isAtBottom || this.stream.last <= this.told) return;
-    this.told = this.stream.last;
-    this.transport.seen(this.told);
+    const { inSight } = this;
+    if (this.state !== "live" || inSight <= this.told) return;
+    this.told = inSight;
+    this.transport.seen(inSight);
   }
 
   // What can be done about a message that isn't sent
@@ -317,45 +308,15 @@ class Conversation {
   }
 
   edit(item) {
-    this.composer.text = [item.body.text, this.composer.text].filter(Boolean).join("\n");
+    this.fill(item.body.text, this.composer.text);
     return this.discard(item);
   }
 
-  // Orders and older pages
-
-  /** Another order beside the conversation, without leaving it; the link stays a link for a new tab. */
-  openOrder(event) {
-    const link = event.target.closest("[data-order]");
-    const number = Number(link?.dataset.order);
-    if (!this.orders.has(number) || event.ctrlKey || event.metaKey || event.shiftKey) return;
-    event.preventDefault();
-    history.pushState(number, "", link.href);
-    this.showOrder(number);
+  fill(...texts) {
+    this.composer.text = texts.filter(Boolean).join("\n");
   }
 
-  showOrder(number) {
-    this.current = number;
-    this.drawOrders();
-    this.draw();
-  }
-
-  /** The server has drawn the orders; what draws them here is loaded when something about them changes. */
-  async drawOrders() {
-    const panel = await import("./panel.js").catch(() => null);
-    if (panel) panel.drawPanel($("order"), this);
-    else this.tellOrdersFailed();
-  }
-
-  /** What is shown of the order is no longer so. All that is typed and unsent outlives a reload, which is only safe with a connection. */
-  tellOrdersFailed() {
-    const [bar, body] = $("order").children;
-    if (body.querySelector(".orders-failed")) return;
-    const card = $("orders-failed").content.firstElementChild.cloneNode(true);
-    bar.replaceChildren(...card.firstElementChild.cloneNode(true).childNodes, bar.lastElementChild);
-    card.querySelector("button").addEventListener("click", () => (this.state === "waiting" ? this.drawOrders() : location.reload()));
-    for (const old of body.querySelectorAll(".order-card, .history .state")) old.remove();
-    body.prepend(card);
-  }
+  // Older pages
 
   async loadOlder() {
     if (!this.hasOlder || this.isLoading) return;
@@ -365,6 +326,7 @@ class Conversation {
     try {
       const { events, has_more } = await this.api.before(this.stream.first);
       this.stream.prepend(events);
+      if (this.unreadFrom) this.unreadFrom = this.firstUnread(events) ?? this.unreadFrom;
       this.hasOlder = has_more;
       this.composer.complain("");
       this.draw();
@@ -377,7 +339,7 @@ class Conversation {
   }
 
   offerOlder() {
-    this.offer("older", this.hasOlder, () => this.loadOlder());
+    this.view.offer("older", this.hasOlder, () => this.loadOlder());
   }
 }
 

@@ -24,21 +24,31 @@ export function icon(name) {
 /** An order's state as word and icon, never by colour alone; the markup of templates/chat/state.html. */
 export const state = (status) => el(`span.state.state-${status}`, {}, icon(status), words(`state-${status}`));
 
-// An address ends before white space, quotes, angle brackets and Chinese punctuation, and without the sentence's own full stop or bracket.
-const ADDRESS = /https?:\/\/[^\s<>"'\x60\u3000-\u3003\u3008-\u3011\uff01-\uff0f\uff1a-\uff1f\u201c\u201d]+/gi;
-const trimmed = (address) => address.replace(address.includes("(") ? /[.,;:!?*_~]+$/ : /[.,;:!?*_~)]+$/, "");
+// An address ends before what separates words or draws nothing, quotes, brackets, and Chinese, Japanese or Korean text, has round brackets in
+// pairs only, and no punctuation at its end. chat/addresses.py finds the same ones.
+const NEVER = String.raw`\x00-\x20\x7f-\xa0\u061c\u1680\u2000-\u200f\u2018-\u206f\u2e80-\u9fff\uac00-\ud7af\uf900-\uffef<>"'\x60()\[\]`;
+const ADDRESS = new RegExp(`https?://(?:[^${NEVER}]|\\([^${NEVER}]*\\))*(?:[^${NEVER}.,;:!?*_~]|\\([^${NEVER}]*\\))`, "gi");
 
-/** A user name in an address ("https://bank.example@evil.example") only serves to mislead. */
-const isSafe = (address) => URL.canParse(address) && !/^https?:\/\/[^/?#]*@/i.test(address);
+/** A user name in an address ("https://bank.example@evil.example") only serves to mislead; so do other letters in a host, unless it is shown. */
+function linkTo(href) {
+  if (/^https?:\/\/[^/?#]*@/i.test(href)) return false;
+  try {
+    const { host } = new URL(href);
+    const title = host.includes("xn--") && host;
+    return el("a", { href, title, target: "_blank", rel: "noopener noreferrer nofollow" }, href);
+  } catch {
+    return false;
+  }
+}
 
 /** The text as nodes, with http(s) addresses as links. */
 export function linkified(text) {
   const nodes = [];
   let done = 0;
-  for (const { 0: match, index } of text.matchAll(ADDRESS)) {
-    const href = trimmed(match);
-    if (!isSafe(href)) continue;
-    nodes.push(text.slice(done, index), el("a", { href, target: "_blank", rel: "noopener noreferrer nofollow" }, href));
+  for (const { 0: href, index } of text.matchAll(ADDRESS)) {
+    const link = linkTo(href);
+    if (!link) continue;
+    nodes.push(text.slice(done, index), link);
     done = index + href.length;
   }
   return [...nodes, text.slice(done)];
@@ -50,7 +60,13 @@ export function linkified(text) {
  * key -> element, kept by the caller; build(row, old): an element, which may be the old one, changed in place.
  */
 export function reconcile(list, nodes, rows, build) {
-  if (!nodes.size) adopt(list, nodes);
+  // The first time the server's own rows stand there; some say which row they are, the others are none of these.
+  if (!nodes.size) for (const node of list.children) nodes.set(node.dataset.key ?? node, node);
+  // All are built before one gives way: where one can't be, what stands there stays readable.
+  const built = rows.map((row) => {
+    const old = nodes.get(row.key);
+    return old?.look === row.look ? old : build(row, old);
+  });
   const keys = new Set(rows.map((row) => row.key));
   for (const [key, node] of nodes) {
     if (keys.has(key)) continue;
@@ -58,9 +74,9 @@ export function reconcile(list, nodes, rows, build) {
     nodes.delete(key);
   }
   let place = list.firstElementChild;
-  for (const row of rows) {
+  for (const [index, row] of rows.entries()) {
     const old = nodes.get(row.key);
-    const node = old?.look === row.look ? old : build(row, old);
+    const node = built[index];
     node.look = row.look;
     nodes.set(row.key, node);
     if (old && old !== node) {
@@ -70,14 +86,6 @@ export function reconcile(list, nodes, rows, build) {
     if (node.contains(document.activeElement)) place = pass(place, node);
     if (node === place) place = place.nextElementSibling;
     else list.insertBefore(node, place);
-  }
-}
-
-/** The first time: the server's own rows give way to ours, but for those that say which row they are. */
-function adopt(list, nodes) {
-  for (const node of [...list.children]) {
-    if (node.dataset.key) nodes.set(node.dataset.key, node);
-    else node.remove();
   }
 }
 

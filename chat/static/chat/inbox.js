@@ -6,7 +6,7 @@ import { words } from "./words.js";
 const $ = (id) => document.getElementById(id);
 const title = document.title;
 const page = JSON.parse($("page-data").textContent);
-const { most, show, urls } = page;
+const { most, show, urls, words: sought } = page;
 
 const notices = new Notices({
   line: $("link-state"),
@@ -27,10 +27,10 @@ function tell({ rows, hasMore, answeredAt }) {
   write("summary", waiting ? words("customers-waiting", { n: waiting }) : words("nobody-waits"));
   document.title = waiting ? `(${waiting}) ${title}` : title;
   if (show === "waiting") write("answered", answeredAt ? since("answered", answeredAt) : "");
-  $("nobody").hidden = show === "waiting" ? waiting > 0 : rows.length > 0;
+  $("nobody").hidden = $("waiters").childElementCount > 0;
 }
 
 new Waiters({
-  list: $("waiters"), home: document.querySelector(".tabs [aria-current]"), urls, most, username: page.me.username, answeredAt: page.answered_at,
+  list: $("waiters"), home: document.querySelector(".tabs [aria-current]") ?? $("q"), urls, sought, most, username: page.me.username, answeredAt: page.answered_at,
   shows: (row) => show !== "waiting" || row.waiting_since, onState: (state) => notices.state(state), onDraw: tell,
 }).start();

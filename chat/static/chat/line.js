@@ -5,7 +5,7 @@ const PING_MS = 25000; // below the usual idle limits of proxies, 30 and 60 s
 const WAKE_MS = 3000;
 const POLL_MS = 1000;
 const SLOW_POLL_MS = 5000;
-const BLOCKED_AFTER = 2; // sockets in a row that never went live
+const SWALLOWED_MS = 2500; // a socket that isn't live by then may never be
 
 export class Refusal extends Error {
   /** retry: the same may work later; lost: nobody knows whether it arrived. */
@@ -41,17 +41,19 @@ export async function request(url, { body, csrf } = {}) {
 const backoff = (attempt) => Math.min(30000, 1000 * 2 ** attempt) * (0.5 + Math.random());
 
 /**
- * parts: url(), the socket's address; poll(), asks for all news over HTTP and resolves to true where there was some; onLive(frame), resolves
- * when the page has everything; onFrame(frame); onLost(); onState("connecting" | "live" | "waiting" | "ended"). "live" is said after poll or onLive only.
+ * parts: url(), the socket's address as of a page; poll(), asks for all news over HTTP and resolves to true where there was some; onLive(frame), resolves
+ * when the page has everything; onFrame(frame); onLost(); onState("connecting" | "live" | "waiting" | "ended"). "live" is said after poll or onLive only,
+ * and again where a socket that was doubted answers; "waiting" after a poll that failed, and while one doubts: without a socket all goes over HTTP.
  */
 export class Line {
   constructor(parts) {
-    Object.assign(this, parts, { socket: null, isOpen: false, isPolling: false, attempt: 0, failures: 0, timers: {} });
+    Object.assign(this, parts, { socket: null, isOpen: false, attempt: 0, timers: {} });
   }
 
   start() {
     this.tell("connecting");
     this.connect();
+    this.pollIn(SWALLOWED_MS);
   }
 
   stop() {
@@ -64,14 +66,22 @@ export class Line {
 
   /** The network or the reader is back: don't wait out the pause; doubt a socket that slept. */
   wake() {
-    if (this.isStopped) return;
-    if (this.isPolling) this.pollSoon();
+    if (this.isStopped || !this.state) return;
     if (this.isOpen) this.ping(WAKE_MS);
     else {
+      if (this.state !== "connecting") this.pollIn(0);
       this.attempt = 0;
       if (this.socket) this.isWoken = true;
       else this.connect();
     }
+  }
+
+  /** The browser says that the network is gone. It may be wrong, as of a server on this very machine; so whatever answers takes it back. */
+  doubt() {
+    if (this.isStopped || !this.state) return;
+    this.tell("waiting");
+    if (this.isOpen) this.ping(WAKE_MS);
+    else this.pollIn(0);
   }
 
   write(frame) {
@@ -102,7 +112,10 @@ export class Line {
   }
 
   connect() {
-    const socket = new WebSocket(this.url());
+    // Browsers of a few years ago take no http address here.
+    const url = this.url();
+    url.protocol = url.protocol.replace("http", "ws");
+    const socket = new WebSocket(url);
     this.socket = socket;
     this.expect(PATIENCE_MS);
     socket.onmessage = ({ data }) => socket === this.socket && this.hear(socket, JSON.parse(data));
@@ -121,9 +134,9 @@ export class Line {
   }
 
   lost(code) {
-    this.failures = this.isOpen ? 0 : this.failures + 1;
-    this.socket = null;
-    this.isOpen = false;
+    const wasDoubted = this.isOpen && this.state === "waiting";
+    if (this.isOpen && !wasDoubted) this.tell("connecting");
+    Object.assign(this, { socket: null, isOpen: false });
     clearTimeout(this.timers.answer);
     clearTimeout(this.timers.ping);
     this.onLost?.();
@@ -131,11 +144,8 @@ export class Line {
       this.end();
       return;
     }
-    if (this.failures >= BLOCKED_AFTER && !this.isPolling) {
-      this.isPolling = true;
-      this.pollSoon();
-    }
-    if (!this.isPolling) this.tell("waiting");
+    // Not everybody at once, where it is the server that was restarted.
+    if (wasDoubted || this.state === "connecting") this.pollIn(Math.random() * POLL_MS);
     // 4429: too fast. And while polling works, the socket is only tried now and then.
     if (code === 4429 || this.state === "live") this.attempt = Math.max(this.attempt, 4);
     // An attempt that began before the network was back says nothing about now.
@@ -154,6 +164,7 @@ export class Line {
     this.later("ping", PING_MS, () => this.ping(PATIENCE_MS));
     if (frame.type !== "live") {
       this.onFrame(frame);
+      if (this.isOpen) this.tell("live");
       return;
     }
     try {
@@ -162,14 +173,14 @@ export class Line {
       this.drop(socket);
     }
     if (socket !== this.socket) return;
-    Object.assign(this, { isOpen: true, isPolling: false, isWoken: false, attempt: 0, failures: 0 });
+    Object.assign(this, { isOpen: true, isWoken: false, attempt: 0 });
     clearTimeout(this.timers.poll);
     this.tell("live");
   }
 
-  pollSoon() {
+  pollIn(delay) {
     this.pollMs = POLL_MS;
-    this.later("poll", 0, () => this.pollOnce());
+    this.later("poll", delay, () => this.pollOnce());
   }
 
   async pollOnce() {
@@ -181,7 +192,7 @@ export class Line {
       this.pollMs = Math.max(SLOW_POLL_MS, afterSeconds * 1000);
     }
     if (state === "ended") this.end();
-    else if (this.isPolling) {
+    else if (!this.isOpen) {
       this.tell(state);
       this.later("poll", document.hidden ? SLOW_POLL_MS : this.pollMs, () => this.pollOnce());
     }

@@ -1,8 +1,9 @@
-// How a conversation's events travel. An adapter has start(), send(item), typing(), seen(sequence), catchUp(), wake() and stop(), and tells:
+// How a conversation's events travel. An adapter has start(), send(item), typing(), seen(sequence), catchUp(), wake(), doubt() and stop(), and tells:
 //   onEvents(events)    ascending; may repeat; may leave a gap, then the page asks catchUp()
 //   onState(state)      as in line.js
 //   onTyping({from, name})
-//   onSeen([{from, sequence}], members)    members, where given, is the whole list as it is now
+//   onSeen([{from, sequence, at}])    whose mark went up, and when
+//   onMembers(members)    the whole list as it is now
 // This one is our own socket, or polling; the Vonage Client SDK's (client-sdk.js) keeps the same names.
 import { address, Line, Refusal, request } from "./line.js";
 
@@ -26,18 +27,18 @@ export class ConversationApi {
     return this.page({ before: sequence, limit: 50 });
   }
 
-  /** item: {client_key, body}, and vonage_after where it may be at Vonage. The stored event, also where an earlier try had stored it. */
-  send({ client_key, body, vonage_after }) {
-    return this.post(this.urls.events, { type: "message", body, client_key, vonage_after });
+  /** item: {client_key, body, based_on}, and vonage_after where it may be at Vonage. The stored event, also where an earlier try had stored it. */
+  send({ client_key, body, vonage_after, based_on }) {
+    return this.post(this.urls.events, { type: "message", body, client_key, vonage_after, based_on });
   }
 }
 
 export class SocketTransport {
-  /** parts: api; last(), the id of the newest event that the page holds; the four callbacks. */
+  /** parts: api; last(), the id of the newest event that the page holds; the five callbacks. */
   constructor(parts) {
     Object.assign(this, parts, { answers: new Map() });
     this.line = new Line({
-      url: () => this.url(), poll: () => this.catchUp(), onState: parts.onState,
+      url: () => address(this.api.urls.socket, this.api.me.username, { after: this.last() }), poll: () => this.catchUp(), onState: parts.onState,
       onFrame: (frame) => this.hear(frame), onLive: (frame) => this.live(frame), onLost: () => this.lost(),
     });
   }
@@ -50,21 +51,19 @@ export class SocketTransport {
     this.line.wake();
   }
 
-  stop() {
-    this.line.stop();
+  doubt() {
+    this.line.doubt();
   }
 
-  url() {
-    const url = address(this.api.urls.socket, this.api.me.username, { after: this.last() });
-    url.protocol = url.protocol.replace("http", "ws");
-    return url;
+  stop() {
+    this.line.stop();
   }
 
   hear(frame) {
     if (frame.type === "events") {
       this.onEvents(frame.events);
-      // Who writes has seen what is above.
-      this.onSeen(frame.events.filter(({ type }) => type === "message").map(({ id, from }) => ({ from, sequence: id })));
+      // Who writes has seen what is above, or says how far.
+      this.onSeen(frame.events.filter(({ type }) => type === "message").map(({ id, from, timestamp, body }) => ({ from, sequence: body.seen ?? id, at: timestamp })));
     }
     else if (frame.type === "typing") this.onTyping(frame);
     else if (frame.type === "seen") this.onSeen([frame]);
@@ -74,11 +73,7 @@ export class SocketTransport {
 
   async live({ sequence, members }) {
     if (this.last() < sequence) await this.catchUp();
-    this.told(members);
-  }
-
-  told(members) {
-    this.onSeen(members.map(({ id, seen }) => ({ from: id, sequence: seen })), members);
+    this.onMembers(members);
   }
 
   /** Nobody knows whether these arrived; the outbox asks again with the same keys. */
@@ -99,7 +94,7 @@ export class SocketTransport {
     for (let more = true; more;) {
       const { events, members, has_more } = await this.api.page({ after: this.last(), limit: 200 });
       this.onEvents(events);
-      this.told(members);
+      this.onMembers(members);
       more = has_more;
     }
     return this.last() > before;
@@ -114,9 +109,9 @@ export class SocketTransport {
     }
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => this.line.drop(socket), ANSWER_MS);
-      const { client_key, body, vonage_after } = item;
+      const { client_key, body, vonage_after, based_on } = item;
       this.answers.set(client_key, { resolve, reject, timer });
-      this.line.write({ type: "send", client_key, vonage_after, event: { type: "message", body } });
+      this.line.write({ type: "send", client_key, vonage_after, based_on, event: { type: "message", body } });
     });
   }
 

@@ -1,6 +1,6 @@
 // Draws the rows, keeps the reader's place, and makes the list usable by keyboard.
 import { el, icon, linkified, reconcile, state } from "./dom.js";
-import { dateAndTime, dayName, money, time, words } from "./words.js";
+import { dateAndTime, day, dayName, money, time, words } from "./words.js";
 
 const ARTICLES_NAMED = 3;
 const BOTTOM_PX = 128;
@@ -16,11 +16,12 @@ const quiet = (timestamp, ...said) => el("li.system", {}, el("p", {}, ...said, "
 function choices({ fate, item }) {
   if (fate === "failed") return ["retry", "edit", "discard"];
   // What may have arrived can't be taken back, only asked about.
-  return fate === "waiting" && !item.wasTried ? ["edit", "discard"] : [];
+  return ["waiting", "kept", "not-kept"].includes(fate) && !item.wasTried ? ["edit", "discard"] : [];
 }
 
-function fateLine({ fate, seenAt, item }, act) {
-  const text = seenAt ? words("seen-at", { time: time(seenAt) }) : words(fate, { reason: item?.reason });
+function fateLine({ fate, seenAt, item, event }, act) {
+  const moment = seenAt && (day(seenAt) === day(event.timestamp) ? time : dateAndTime)(seenAt);
+  const text = moment ? words("seen-at", { time: moment }) : words(fate, { reason: item?.reason });
   const buttons = choices({ fate, item }).map((name) => {
     const button = el("button.link", { type: "button" }, words(name));
     // Once: a second click does nothing.
@@ -35,7 +36,7 @@ function fateLine({ fate, seenAt, item }, act) {
 function pinned({ about, then, now }) {
   const number = about;
   if (!now) return [words("order", { number }), ...(then ? [" · ", state(then.status)] : [])];
-  const said = ({ status, total, currency }, isWhole) => words(`state-${status}`) + (isWhole ? `, ${money(total, currency)}` : "");
+  const said = ({ status, total, currency }, isWhole) => isWhole ? words("state-and-total", { state: words(`state-${status}`), total: money(total, currency) }) : words(`state-${status}`);
   return [words("pin-changed", { number, then: said(then, true), now: said(now, now.total !== then.total) })];
 }
 
@@ -46,9 +47,11 @@ const length = (seconds) => seconds > 0 && words(seconds < 60 ? "call-seconds" :
 /** A told order in one sentence, in the reader's language; its own text where it names no articles. */
 function purchase({ lines = [], lines_left_out = 0, text, total, currency }, name) {
   if (!lines.length) return text;
-  const named = lines.slice(0, ARTICLES_NAMED).map((line) => `${line.quantity} × ${line.name}`).join(words("comma"));
+  const named = lines.slice(0, ARTICLES_NAMED).map((line) => `${line.quantity} × ${line.name}`).join(words("between"));
   const n = Math.max(lines.length - ARTICLES_NAMED, 0) + lines_left_out;
-  return words("purchased", { name, articles: n ? words("more-articles", { named, n }) : named, total: money(total, currency) });
+  const sentence = words("purchased", { name, articles: n ? words("more-articles", { named, n }) : named, total: money(total, currency) });
+  // A number stays with what it counts.
+  return sentence.replaceAll(" × ", "\u00a0×\u00a0");
 }
 
 const DRAW = {
@@ -67,13 +70,13 @@ const DRAW = {
   solved: ({ event: { timestamp }, mine, name }) => el("li.system", {}, el("article.event-card.solved", {},
     el("div.head", {}, el("b", {}, icon("confirmed"), " ", words(mine ? "you-solved" : "solved", { name })), " ", clock(timestamp)),
     words("solved-next") && el("p.text", {}, words("solved-next")))),
-  // My own words are not read back to me, nor again what was read out before our log had it.
-  message: ({ event, mine, name, starts, pin, fate, ...row }, act) => el(
-    `li.message.${mine ? "mine" : "theirs"}${starts ? ".starts" : ""}.${fate ?? "stored"}`, { "aria-live": (mine || event.row) && "off" },
+  // My own words are not read back to me, nor is anything read out again: what was drawn before, or read out before our log had it.
+  message: ({ event, mine, side, name, starts, pin, fate, ...row }, act, old) => el(
+    `li.message.${side}${starts ? ".starts" : ""}.${fate ?? "stored"}`, { "aria-live": (mine || event.row || old) && "off" },
     el("p.byline", {}, el("b", {}, mine ? words("you") : el("bdi", {}, name)), " ", clock(event.timestamp)),
     pin && el("p.chip", {}, ...pinned(pin)),
     el("div.bubble", { dir: "auto" }, ...linkified(event.body.text)),
-    fate && fateLine({ fate, ...row }, act)),
+    fate && fateLine({ fate, event, ...row }, act)),
 };
 
 /** What is in a row is reached through the row: arrows go from row to row, Enter goes in, Escape back out. */
@@ -123,7 +126,11 @@ export class View {
     Object.assign(this, parts, { nodes: new Map(), missed: 0, sticks: true });
     listenToKeys(this.list);
     this.log.addEventListener("scroll", () => this.scrolled(), { passive: true });
-    this.newer.addEventListener("click", () => this.toBottom());
+    this.newer.addEventListener("click", () => {
+      const first = [...this.list.querySelectorAll(".message:not(.mine)")].at(-this.missed);
+      this.toBottom();
+      first.focus();
+    });
     new ResizeObserver(() => this.sticks && this.toBottom()).observe(this.log);
   }
 
@@ -147,11 +154,12 @@ export class View {
     this.scrolled();
   }
 
-  /** Opens at the first unread message where it is out of sight, else at the bottom. */
+  /** Opens where one has scrolled to before the scripts came, or at the first unread message where it is out of sight, with the way down, else at the bottom. */
   toUnread() {
     const line = this.list.querySelector(".fresh");
-    this.toBottom();
-    if (line && this.topOf(line) < 0) line.scrollIntoView({ block: "start" });
+    if (line && !this.log.scrollTop && this.topOf(line) < 0) line.scrollIntoView({ block: "start" });
+    this.scrolled();
+    if (line && !this.isAtBottom) this.tellMissed(this.list.querySelectorAll(".fresh ~ .message:not(.mine)").length);
   }
 
   topOf(node) {
@@ -179,11 +187,26 @@ export class View {
     const end = list.lastElementChild;
     const anchor = !isAtBottom && [...list.querySelectorAll(ROW)].find((node) => this.topOf(node) + node.offsetHeight > 0);
     const top = anchor && this.topOf(anchor);
-    reconcile(list, this.nodes, rows, (row) => asRow(DRAW[row.kind](row, this.act)));
+    reconcile(list, this.nodes, rows, (row, old) => asRow(DRAW[row.kind](row, this.act, old)));
     if (end !== list.lastElementChild && isAtBottom) this.toBottom();
     // The line under the eye stays where it is, whatever came above or below it.
     if (anchor?.isConnected) this.log.scrollTop += this.topOf(anchor) - top;
     if (missed && !isAtBottom) this.tellMissed(this.missed + missed);
     this.openAtEnd();
+  }
+
+  /** Puts the template of that name above ("older") or below the rows, or takes it away. */
+  offer(name, isWanted, onClick) {
+    const sheet = this.list.parentElement;
+    const shown = sheet.querySelector(`.${name}`);
+    if (!isWanted) {
+      if (shown?.contains(document.activeElement)) this.list.querySelector("[tabindex]").focus();
+      shown?.remove();
+    } else if (!shown) {
+      const node = document.getElementById(name).content.firstElementChild.cloneNode(true);
+      node.addEventListener("click", onClick);
+      if (name === "older") sheet.prepend(node);
+      else sheet.append(node);
+    }
   }
 }

@@ -1,11 +1,21 @@
 // The list of conversations: who waits, longest first, as it changes. Rows come over a socket, and by polling where sockets are blocked.
 import { el, icon, reconcile, state } from "./dom.js";
 import { address, Line, request } from "./line.js";
-import { dateAndTime, day, shortDate, time, words } from "./words.js";
+import { Readers } from "./readers.js";
+import { dateAndTime, dates, day, shortDate, time, words } from "./words.js";
 
 const AMBER_MINUTES = 2;
 const RED_MINUTES = 10;
 const TICK_MS = 15000;
+
+const monthAndDay = dates({ month: "short", day: "numeric" });
+
+/** "14:03" today, "Nov 22" this year, "Nov 22, 2025" before that. */
+function dayOrTime(when) {
+  const [then, now] = [day(when), day(Date.now())];
+  if (then === now) return time(when);
+  return (then.slice(0, 4) === now.slice(0, 4) ? monthAndDay : shortDate)(when);
+}
 
 const minutesSince = (when) => Math.max(0, Math.floor((Date.now() - new Date(when)) / 60000));
 
@@ -19,10 +29,8 @@ export function since(key, when) {
 }
 
 function waitOf(row) {
-  if (!row.waiting_since) {
-    const today = day(row.last_event_at) === day(Date.now());
-    return el("span.wait", {}, el("time", { datetime: row.last_event_at, title: dateAndTime(row.last_event_at) }, (today ? time : shortDate)(row.last_event_at)));
-  }
+  const { last_event_at: last } = row;
+  if (!row.waiting_since) return el("span.wait", {}, row.solved && el("span.solved", {}, icon("confirmed"), words("is-solved")), el("time", { datetime: last, title: dateAndTime(last) }, dayOrTime(last)));
   return el("span.wait", {}, minutesSince(row.waiting_since) >= RED_MINUTES && icon("alert"), since("waits", row.waiting_since));
 }
 
@@ -32,7 +40,7 @@ function loudness({ waiting_since }) {
 }
 
 /** The row's element, made anew or changed in place: whoever is on its link, by keyboard or with the button held down, stays there. */
-function item(row, node = el("li", {}, el("a"))) {
+function item(row, reading, node = el("li", {}, el("a"))) {
   const { customer, order, new_device: isNewDevice } = row;
   const link = node.firstElementChild;
   node.className = `waiter${row.unread ? " unread" : ""}${loudness(row)}`;
@@ -43,6 +51,7 @@ function item(row, node = el("li", {}, el("a"))) {
       isNewDevice && el("span.new-device", {}, icon("alert"), ` ${words("new-device")}`)),
     " ", waitOf(row), " ",
     el("span.said", {}, el("bdi.last", {}, row.last_text), " ",
+      reading && el("span.reading", { title: reading }, icon("eye"), el("span.visually-hidden", {}, reading)), " ",
       row.unread > 0 && el("span.count", {}, row.unread, el("span.visually-hidden", {}, ` ${words("unread")}`))));
   return node;
 }
@@ -56,14 +65,18 @@ function byWaiting(a, b) {
 
 export class Waiters {
   /**
-   * parts: list, the element; urls: {conversations, socket}; username; most: after so many of the newest conversations no more are asked for;
+   * parts: list, the element; urls: {conversations, socket}; username; sought: words that all rows shown are found by, or ""; most: after so many of the newest conversations no more are asked for;
    * shows(row): whether it is in this list; home, what has the focus where nothing is left of it; answeredAt, when somebody answered last; onState(state), as in line.js; onDraw({rows, hasMore, answeredAt}), all rows that are known.
    */
   constructor(parts) {
-    Object.assign(this, parts, { rows: new Map(), nodes: new Map(), heard: new Set() });
+    Object.assign(this, parts, { rows: new Map(), nodes: new Map(), heard: new Set(), readers: new Readers(() => this.draw()) });
     this.line = new Line({
-      url: () => this.url(), poll: () => this.load(), onLive: (frame) => this.open(frame),
-      onFrame: (frame) => frame.type === "conversation" && this.hear(frame.conversation), onState: (state) => this.onState(state),
+      url: () => address(this.urls.socket, this.username), poll: () => this.load(), onLive: (frame) => this.open(frame),
+      onState: (state) => this.onState(state),
+      onFrame: (frame) => {
+        if (frame.type === "conversation") this.hear(frame.conversation);
+        if (frame.type === "here") this.readers.hear(frame);
+      },
     });
   }
 
@@ -73,12 +86,7 @@ export class Waiters {
     const wake = () => document.hidden || this.line.wake();
     for (const name of ["online", "focus", "pageshow"]) addEventListener(name, wake);
     document.addEventListener("visibilitychange", wake);
-  }
-
-  url() {
-    const url = address(this.urls.socket, this.username);
-    url.protocol = url.protocol.replace("http", "ws");
-    return url;
+    addEventListener("offline", () => this.line.doubt());
   }
 
   async open({ answered_at: answeredAt }) {
@@ -98,7 +106,10 @@ export class Waiters {
     this.heard.clear();
     const waiting = await this.pages({ waiting: 1 });
     const newest = await this.pages({});
-    const rows = [...waiting.rows, ...newest.rows];
+    const sought = this.sought ? await this.pages({ q: this.sought }) : null;
+    const rows = [...waiting.rows, ...newest.rows, ...(sought?.rows ?? [])];
+    // Which rows are meant, the server knows; what comes over the socket later changes them.
+    this.meant = sought && new Set(sought.rows.map(({ id }) => id));
     const found = new Set(rows.map(({ id }) => id));
     for (const [id, row] of this.rows) if (row.waiting_since && !found.has(id) && !this.heard.has(id)) this.rows.delete(id);
     this.hasMore = newest.hasMore;
@@ -140,7 +151,11 @@ export class Waiters {
     const { list, nodes, hasMore, answeredAt } = this;
     const rows = [...this.rows.values()].sort(byWaiting);
     const place = [...list.children].findIndex((node) => node.contains(document.activeElement));
-    reconcile(list, nodes, rows.filter(this.shows).map((row) => ({ key: row.id, look: JSON.stringify(row) + waitOf(row).textContent, row })), ({ row }, old) => item(row, old));
+    const shown = rows.filter((row) => this.shows(row) && (this.meant?.has(row.id) ?? true)).map((row) => {
+      const reading = this.readers.say("reading", row.id);
+      return { key: row.id, look: JSON.stringify(row) + waitOf(row).textContent + reading, row, reading };
+    });
+    reconcile(list, nodes, shown, ({ row, reading }, old) => item(row, reading, old));
     this.onDraw({ rows, hasMore, answeredAt });
     // Whoever was on a row that left the list is on the one that took its place.
     if (place >= 0 && !list.contains(document.activeElement)) (list.children[Math.min(place, list.children.length - 1)]?.firstElementChild ?? this.home)?.focus();

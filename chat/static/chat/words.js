@@ -11,14 +11,15 @@ export function words(key, values = {}) {
   return text.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
 }
 
-function dates(options, language = lang) {
+/** dates({dateStyle: "medium"}): what writes a moment that way, on the reader's clock. Django's formats write the same (ordersupport/formats/). */
+export function dates(options, language = lang) {
   const format = new Intl.DateTimeFormat(language, { timeZone: dataset.timeZone, ...options });
   return (when) => format.format(new Date(when));
 }
 
 export const time = dates({ hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 export const shortDate = dates({ dateStyle: "medium" });
-export const dateAndTime = dates({ dateStyle: "full", timeStyle: "short" });
+export const dateAndTime = dates({ dateStyle: "medium", timeStyle: "short", hourCycle: "h23" });
 const longDate = dates({ dateStyle: "full" });
 /** The calendar day in the reader's time zone, as "2026-11-22". */
 export const day = dates({ year: "numeric", month: "2-digit", day: "2-digit" }, "en-CA");

@@ -10,7 +10,7 @@ from ordersupport import pruning
 class Command(BaseCommand):
     """Safe to run at any time, as often as one likes."""
 
-    help = "Delete old mail events, webhooks, kept mails, ended sessions, audit entries (KEEP_TRACES_DAYS, KEEP_AUDIT_DAYS)."
+    help = "Delete old mail events, webhooks, feed events, kept mails, sessions, audit entries (KEEP_TRACES_DAYS, KEEP_AUDIT_DAYS)."
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Say what went."""

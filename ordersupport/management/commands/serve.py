@@ -5,7 +5,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from ordersupport import server
+from accounts.callers import LOOPBACK
+from ordersupport import preparation, server
 
 
 class Command(BaseCommand):
@@ -23,9 +24,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, host: str, port: int, no_worker: bool, **options: Any) -> None:
         """Listen first, so that a taken port is said before anything else happens."""
-        if settings.DEMO and host not in server.LOOPBACK:
+        if settings.DEMO and host not in LOOPBACK:
             raise CommandError(f"The demo lets anybody in without a key, so it never listens on {host}. Unset DEMO first.")
         listening = server.bind(host, port, search=False)
-        server.prepare()
+        preparation.ensure()
         self.stdout.write(f"Order Support serves at {settings.PUBLIC_URL} (listening on {host}:{listening.getsockname()[1]})")
         server.serve(listening, with_worker=not no_worker)

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from ordersupport import server
+from ordersupport import database, server
 
 
 class Command(BaseCommand):
@@ -20,4 +20,5 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, metrics_port: int, **options: Any) -> None:
         """Run the coordinator in this process's main thread."""
+        database.ensure(patience=database.PATIENCE_SECONDS)
         server.work(metrics_port=metrics_port)

@@ -4,10 +4,8 @@ One page of one user is read with our own token, as the copying of conversations
 application itself is read too, which tells a wrong key file from a wrong id. Nothing is changed and nothing is charged.
 """
 
-import enum
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import quote
@@ -15,6 +13,7 @@ from urllib.parse import quote
 from django.conf import settings
 from django.urls import reverse
 
+from chat.account_check import Answer, Kind
 from chat.backends import vonage_applications, vonage_errors, vonage_keys
 from chat.backends.vonage_applications import JSON
 from chat.backends.vonage_http import Http, Reply
@@ -26,28 +25,7 @@ PATH = "/v1/users"
 SKEW_SECONDS = 30
 
 
-class Kind(enum.Enum):
-    """How much an answer matters: WRONG ends the doctor with 1."""
-
-    WELL = "ok"
-    NOTE = "note"
-    WRONG = "wrong"
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What one question brought, in a sentence or two."""
-
-    kind: Kind
-    sentence: str
-
-    @property
-    def is_wrong(self) -> bool:
-        """Whether something must be mended."""
-        return self.kind is Kind.WRONG
-
-
-def ask() -> Iterator[Answer]:
+def check() -> Iterator[Answer]:
     """What Vonage says of our token, of the clock, and of the account."""
     try:
         token = server_token.get()
@@ -69,7 +47,7 @@ def ask() -> Iterator[Answer]:
         yield _of_account()
 
 
-def ask_new_account() -> Answer:
+def check_new_account() -> Answer:
     """The same before there is an application: whether its key and secret open the account."""
     try:
         number = sum(1 for _application in vonage_applications.everything())
@@ -149,7 +127,7 @@ def _of_account() -> Answer:
         return Answer(Kind.NOTE, "NEXMO_API_KEY belongs to another account than the application: `manage.py setup_vonage` can't reach it.")
     address = _event_address(application)
     wanted = f"{settings.PUBLIC_URL}{reverse('rtc-webhook')}"
-    if address not in {wanted, f"{wanted}/{quote(settings.WEBHOOK_SECRET, safe='')}"}:
+    if address.removesuffix("/") not in {wanted, f"{wanted}/{quote(settings.WEBHOOK_SECRET, safe='')}"}:
         where = f"to {address.rpartition('/webhooks/')[0] or 'elsewhere'}" if address else "nowhere"
         sentence = f"The application's events go {where}, or without our secret, and not to {settings.PUBLIC_URL}."
         return Answer(Kind.NOTE, f"{sentence} `manage.py setup_vonage` points them here.")
