@@ -1,14 +1,14 @@
 """Questions that are asked so often, or by so many, that how they are asked matters.
 
-`row_of` is a statement that is written once: Django writes each anew, which takes it longer than the database needs.
+`row_of` and `is_among` are statements that are written once: Django writes each anew, which takes it longer than the database needs.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any, TypeVar
 
 from django.db import connection
-from django.db.models import F, Field, Model, Value
+from django.db.models import F, Field, Model, QuerySet, Value
 from django.db.models.functions import Upper
 from django.db.models.lookups import Exact
 
@@ -25,6 +25,24 @@ def row_of(model: type[Row], field: str, value: Any, *, and_its: str = "") -> Ro
         other: Any = model._meta.get_field(and_its).related_model
         setattr(row, and_its, _made(other, found[len(_columns(model)) :]))
     return row
+
+
+def is_among(some: Callable[[], "QuerySet[Any]"], key: int) -> bool:
+    """Whether one of `some()` has this primary key; `some` is a class's or a module's own, and answers the same question each time."""
+    text, values = _membership(some)
+    with connection.cursor() as cursor:
+        cursor.execute(text, [key if value == _SOME_KEY else value for value in values])
+        return cursor.fetchone() is not None
+
+
+# Stands for the key while the statement is written. No row has it: keys begin with one.
+_SOME_KEY = -1
+
+
+@cache
+def _membership(some: Callable[[], "QuerySet[Any]"]) -> tuple[str, tuple[Any, ...]]:
+    text, values = some().filter(pk=_SOME_KEY).values("pk").query.sql_with_params()
+    return text, tuple(values)
 
 
 def same_letters(field: str, text: str) -> Exact[Any]:

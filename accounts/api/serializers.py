@@ -10,7 +10,7 @@ from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
 from accounts.api.schema import answer
-from accounts.lookups import row_of
+from accounts.lookups import is_among, row_of
 from accounts.models import User, check_is_no_step, check_time_zone
 
 Row = TypeVar("Row", bound=models.Model)
@@ -106,4 +106,4 @@ def name_of(username: str) -> str:
 def customer_named(username: object) -> User | None:
     """The customer of that name, who may be told of orders: nobody of the house, and nobody who was switched off."""
     found = named(username)
-    return found if found and found.is_active and User.customers().filter(pk=found.pk).exists() else None
+    return found if found and found.is_active and is_among(User.customers, found.pk) else None

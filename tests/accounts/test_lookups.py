@@ -7,7 +7,7 @@ import pytest
 from django.forms.models import model_to_dict
 from django.utils import timezone
 
-from accounts.lookups import row_of, same_letters
+from accounts.lookups import is_among, row_of, same_letters
 from accounts.models import ApiKey, User
 
 
@@ -48,3 +48,14 @@ def test_letters_in_capitals_or_not_are_the_same_as_django_has_them(db: None, as
     User.objects.create_user("zoe", "Zoë.Õ@example.com")
     found = User.objects.filter(same_letters("email", asked))
     assert list(found) == list(User.objects.filter(email__iexact=asked))
+
+
+def test_who_is_a_customer_is_asked_as_the_queryset_asks(alice: User, clerk: User, key: ApiKey, django_assert_num_queries: Any) -> None:
+    switched = User.objects.create_user("later")
+    with django_assert_num_queries(1):
+        assert is_among(User.customers, alice.pk)
+    for one in (clerk, key.user):
+        assert is_among(User.customers, one.pk) == User.customers().filter(pk=one.pk).exists() is False
+    assert is_among(User.customers, switched.pk)
+    ApiKey.objects.create_key(user=switched, name="shop")
+    assert (is_among(User.customers, switched.pk), is_among(User.customers, -1), is_among(User.customers, 0)) == (False, False, False)
