@@ -1,10 +1,11 @@
 """The wire to Sendinblue (Brevo): one client a process, and every way a call can end as one BackendError.
 
 sib-api-v3-sdk 7.6.0 has traps, and they are closed here: a float as timeout is silently ignored, so timeouts are a tuple; each
-`Configuration()` hangs one more handler on two loggers, so there is one, without its handlers; only HTTP errors become an
-`ApiException`, while the rest are urllib3's own; urllib3's hidden re-sends and redirects are off (a redirect would carry our key to
-wherever it points); `REQUESTS_CA_BUNDLE` is not read, so SENDINBLUE_CA_FILE is; answers are read raw, as the SDK's own reading
-fails on a page in Latin-1 and on JSON of an unforeseen shape. Nothing here logs a body, an address or the key.
+`Configuration()` hangs one more handler on two loggers, so there is one, without its handlers; only HTTP errors become an `ApiException`,
+while the rest are urllib3's own; urllib3's hidden re-sends and redirects are off (a redirect would carry our key to wherever it points); it
+would send over a connection that was forgotten on the way (`sendinblue_connections.py`); `REQUESTS_CA_BUNDLE` is not read, so
+SENDINBLUE_CA_FILE is; answers are read raw, as the SDK's own reading fails on a page in Latin-1 and on JSON of an unforeseen shape. Nothing
+here logs a body, an address or the key.
 Errors: https://developers.brevo.com/docs/how-it-works (code, message), limits: https://developers.brevo.com/docs/limit-headers
 """
 
@@ -23,6 +24,7 @@ from urllib3 import exceptions as broken
 from chat.backends.circuit import Circuit
 from chat.outbox import BackendError, TooEarlyError
 from chat.sentences import said
+from orders.backends.sendinblue_connections import POOLS
 
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 20.0
@@ -163,7 +165,9 @@ def _build(url: str, api_key: str, ca_file: str) -> Any:
     configuration.ssl_ca_cert = ca_file or None
     configuration.connection_pool_maxsize = settings.OUTBOX_THREADS
     client = sib_api_v3_sdk.ApiClient(configuration)
-    client.rest_client.pool_manager.connection_pool_kw["retries"] = urllib3.Retry.from_int(False)
+    connections = client.rest_client.pool_manager
+    connections.connection_pool_kw["retries"] = urllib3.Retry.from_int(False)
+    connections.pool_classes_by_scheme = POOLS
     return client
 
 

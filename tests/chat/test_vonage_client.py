@@ -19,9 +19,8 @@ from chat.backends.base import Copy
 from chat.backends.vonage import VonageMirror
 from chat.backends.vonage_tokens import KeyFileError, load_key, server_token
 from chat.outbox import BackendError
-from tests.chat.forgetful_side import ForgetfulRouter
 from tests.chat.vonage_side import vonage_side
-from tests.twins import VonageTwin
+from tests.twins import ForgetfulRouter, VonageTwin
 
 USER = {"name": "somebody", "display_name": "Alice Martin"}
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)

@@ -2,6 +2,7 @@
 
 import json
 import socket
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -11,10 +12,10 @@ from pytest_django import Settings
 
 from accounts.models import User
 from chat.outbox import State
-from orders.backends import sendinblue_wire
+from orders.backends import sendinblue_connections, sendinblue_wire
 from orders.models import Order
 from tests.orders.brevo_side import forget_connections, sendinblue, told, told_again
-from tests.twins import BrevoTwin
+from tests.twins import BrevoTwin, ForgetfulRouter
 
 # The answer's loss after the work, and before it, in every way that the wire knows.
 LOST_AFTER = ["lost_reply", "reset_after", "hang_after", "malformed", "cut_json", "cut_body", "empty_200"]
@@ -222,3 +223,22 @@ def test_a_connection_closed_while_idle_costs_no_mail(brevo: BrevoTwin, alice: U
     first, second = place(alice), place(alice)
     told(first)
     assert (first.confirmations.get().state, second.confirmations.get().state, len(brevo.mails)) == (State.DONE, State.DONE, 2)
+
+
+def test_a_mail_after_a_quiet_time_leaves_on_a_new_connection(
+    brevo: BrevoTwin, settings: Settings, monkeypatch: pytest.MonkeyPatch, alice: User, place: Callable[..., Order]
+) -> None:
+    monkeypatch.setattr(sendinblue_connections, "IDLE_SECONDS", 0.2)
+    with ForgetfulRouter(brevo.port) as router:
+        settings.SENDINBLUE_API_URL = f"http://{router.host}/v3"
+        told(place(alice))
+        router.forget()
+        time.sleep(0.3)
+        confirmation = told(place(alice))
+    assert (confirmation.state, confirmation.attempts, len(brevo.mails)) == (State.DONE, 1, 2)
+
+
+def test_mails_that_follow_each_other_share_a_connection(brevo: BrevoTwin, alice: User, place: Callable[..., Order]) -> None:
+    for _number in range(3):
+        told(place(alice))
+    assert len({entry.connection for entry in brevo.log.entries("brevo.send_mail")}) == 1

@@ -21,6 +21,7 @@ faults in faults.py, the dials in `VonageDials`, `BrevoDials` and `WebhookDials`
 from tests.twins.brevo import BrevoTwin
 from tests.twins.bundle import Twins
 from tests.twins.faults import Fault
+from tests.twins.forgetful_router import ForgetfulRouter
 from tests.twins.vonage import VonageTwin
 
-__all__ = ["BrevoTwin", "Fault", "Twins", "VonageTwin"]
+__all__ = ["BrevoTwin", "Fault", "ForgetfulRouter", "Twins", "VonageTwin"]
