@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 from accounts import languages
 from accounts.models import User
 from chat import chores, folds, links, mails, outbox, subjects
+from chat.characters import cut, units
 from chat.entry.mails import hand_over, is_in_doubt
 from chat.entry.models import AccessLink, MailedAnswer
 from chat.folds import Fold
@@ -123,8 +124,8 @@ def written(answers: Sequence[Event], link: AccessLink, row: MailedAnswer) -> Ma
 
 def _quoted(answer: Event) -> dict[str, Any]:
     text, writer = str(answer.body.get("text", "")), answer.from_member
-    cut = text if len(text) <= LONGEST_ANSWER else f"{text[:LONGEST_ANSWER].rstrip()}…"
-    return {"name": writer.user.display_name if writer else "", "at": answer.created_at, "text": cut}
+    quoted = text if units(text) <= LONGEST_ANSWER else f"{cut(text, LONGEST_ANSWER).rstrip()}…"
+    return {"name": writer.user.display_name if writer else "", "at": answer.created_at, "text": quoted}
 
 
 def _has_left(row: MailedAnswer, mail: Mail) -> Generator[Call, Any, bool]:

@@ -207,6 +207,14 @@ def test_long_answers_and_many_are_cut_and_what_was_typed_is_text(talk: Conversa
     assert ("x" * 990 in mail.text, "x" * 1001 in mail.text) == (True, False)
 
 
+def test_a_long_answer_is_not_cut_within_an_emoji(talk: Conversation, agent: User) -> None:
+    family = "\U0001f469\u200d\U0001f467"
+    write(talk, agent, "x" * 996 + family + "and so on")
+    later(minutes=3)
+    text = StoredMail.objects.get().text
+    assert "x" * 996 + "…" in text
+
+
 def test_the_mail_is_in_the_customers_language_and_time(order: Order, talk: Conversation, agent: User) -> None:
     User.objects.filter(pk=talk.customer_id).update(language="zh-hans", time_zone="Asia/Shanghai")
     event = write(talk, agent, "已经发货。")
