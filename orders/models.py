@@ -219,6 +219,10 @@ class OrderConfirmation(OutboxRow):
         """Whether its order was cancelled (or is a draft again) before anything was told. What the conversation has is mailed as well."""
         return self.order.status in {Status.CANCELLED, Status.DRAFT} and self.event_added_at is None
 
+    def retry_now(self) -> bool:
+        """As of every row, but of a cancelled order nobody is told again."""
+        return self.order.status != Status.CANCELLED and super().retry_now()
+
     def delivery_summary(self) -> str:
         """What became of the mail, for staff, in one line: "delivered Nov 22, 2026, 10:15 · opened Nov 22, 2026, 10:20"."""
         first: dict[str, MailEvent] = {}

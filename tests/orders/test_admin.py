@@ -727,6 +727,15 @@ def test_operators_try_a_failed_confirmation_again(desk: Client, place: Callable
     assert desk.get(reverse("admin:orders_orderconfirmation_change", args=[failed.pk])).status_code == 200
 
 
+def test_nobody_is_told_again_of_a_cancelled_order(desk: Client, place: Callable[..., Order]) -> None:
+    order = place(User.objects.create_user("tom", name="Tom"))
+    drain()
+    Order.objects.filter(pk=order.pk).update(status=Status.CANCELLED)
+    url = reverse("admin:orders_orderconfirmation_changelist")
+    answer = desk.post(url, {"action": "retry_now", "_selected_action": [order.confirmations.get().pk]}, follow=True)
+    assert (order.confirmations.get().state, "1 was left alone" in answer.content.decode()) == (State.FAILED, True)
+
+
 @pytest.mark.parametrize("choice", ["failed", "unknown", "due", "waiting", "done", "cancelled"])
 def test_operators_filter_confirmations_by_state(desk: Client, alice: User, place: Callable[..., Order], choice: str) -> None:
     place(alice)
