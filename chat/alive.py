@@ -17,7 +17,6 @@ from django.conf import settings
 from django.db import connection
 
 from chat import leases, outbox
-from chat.outbox import State
 
 try:
     import fcntl
@@ -69,7 +68,7 @@ def _free(path: Path) -> int:
 def _free_rows(worker: int) -> int:
     freed = 0
     for model in outbox.rules():
-        held = model._base_manager.filter(state=State.WAITING, lease_token__isnull=False, next_attempt_at__gt=outbox.clock())
+        held = leases.in_force(model, outbox.clock())
         tokens = {token for token in held.values_list("lease_token", flat=True) if token and token.node == worker}
         freed += held.filter(lease_token__in=tokens).update(next_attempt_at=outbox.clock()) if tokens else 0
     return freed

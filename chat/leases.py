@@ -2,9 +2,13 @@
 
 import secrets
 import uuid
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import TypeVar
 
 from django.conf import settings
+from django.db.models import Model, QuerySet
+
+Row = TypeVar("Row", bound=Model)
 
 # Names this process in the tokens of its leases.
 WORKER = secrets.randbits(48)
@@ -23,3 +27,8 @@ def new_token() -> uuid.UUID:
 def is_own(token: uuid.UUID | None) -> bool:
     """Whether a row with this token was claimed by this process."""
     return token is not None and token.node == WORKER
+
+
+def in_force(model: type[Row], now: datetime) -> "QuerySet[Row]":
+    """The rows of one kind that somebody works on. In no order: to have them by key, SQLite would go through the whole table."""
+    return model._base_manager.filter(state="waiting", lease_token__isnull=False, next_attempt_at__gt=now).order_by()

@@ -51,6 +51,8 @@ class MirroredEvent(OutboxRow):
         indexes = [
             *OutboxRow.Meta.indexes,
             models.Index(fields=["conversation", "id"], condition=Q(state="waiting"), name="mirrored_waiting"),
+            # What is in hand is counted before each claim, however much waits beside it.
+            models.Index(fields=["next_attempt_at"], condition=Q(state="waiting", lease_token__isnull=False), name="mirrored_in_hand"),
         ]
 
     def __str__(self) -> str:

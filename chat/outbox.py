@@ -219,8 +219,7 @@ class OutboxRow(models.Model):
     @classmethod
     def in_hand(cls, now: datetime) -> "list[Self]":
         """This worker's rows under way. Others have threads of their own, and a dead one's leases would leave nobody any."""
-        held = cls._base_manager.filter(state=State.WAITING, lease_token__isnull=False, next_attempt_at__gt=now)
-        return [row for row in held if leases.is_own(row.lease_token)]
+        return [row for row in leases.in_force(cls, now) if leases.is_own(row.lease_token)]
 
     @classmethod
     def claim(cls, limit: int) -> list[Self]:

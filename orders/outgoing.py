@@ -20,7 +20,7 @@ from chat.outbox import BackendError, Call, State, Work
 from chat.sentences import said
 from orders import feed
 from orders.backends import endpoints
-from orders.webhook_models import WebhookDelivery, WebhookEndpoint
+from orders.webhook_models import WebhookDelivery, WebhookEndpoint, circuit_of
 
 # An endpoint that took nothing for so long is switched off.
 PATIENCE = timedelta(hours=24)
@@ -38,7 +38,7 @@ def run(delivery: WebhookDelivery) -> Work:
     body = json.dumps(feed.shape(delivery.event), ensure_ascii=False).encode()
     headers = signed(endpoint, str(delivery.public_id), body, at=int(time.time()))
     try:
-        status = yield Call(partial(endpoints.post, endpoint.url, body, headers, name=endpoint.public_id), provider="webhook")
+        status = yield Call(partial(endpoints.post, endpoint.url, body, headers, name=circuit_of(endpoint.public_id)), provider="webhook")
     except BackendError as refused:
         if refused.code not in NOT_THEIR_FAULT:
             _failed(endpoint, refused)

@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
+from chat.backends.circuit import open_names
 from chat.outbox import OutboxRow, State
 from chat.wakes import wake
 from orders.feed_models import FeedEvent
@@ -19,6 +20,11 @@ from orders.feed_models import FeedEvent
 def new_endpoint_id() -> str:
     """An id of ours."""
     return f"WHK-{uuid.uuid4()}"
+
+
+def circuit_of(endpoint_id: str) -> str:
+    """The name of the circuit of the calls to one endpoint."""
+    return f"webhook {endpoint_id}"
 
 
 class WebhookEndpoint(models.Model):
@@ -89,6 +95,10 @@ class WebhookDelivery(OutboxRow):
         indexes = [
             *OutboxRow.Meta.indexes,
             models.Index(fields=["endpoint", "next_attempt_at"], condition=models.Q(state="waiting"), name="deliveries_by_endpoint"),
+            # What is in hand is counted before each claim, however much waits beside it.
+            models.Index(
+                fields=["next_attempt_at"], condition=models.Q(state="waiting", lease_token__isnull=False), name="deliveries_in_hand"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -96,17 +106,21 @@ class WebhookDelivery(OutboxRow):
 
     @classmethod
     def due(cls, now: datetime) -> "models.QuerySet[Self]":
-        """Of each endpoint the next few, as far as it has room for them."""
+        """Of each endpoint the next few, as far as it has room for them. Of one that is down none is taken until it is asked again:
+        to take them and give them back would keep the worker busy for as long as there are many.
+        """
         waiting = super().due(now)
         if not waiting.exists():
             return waiting.none()
         under_way = Counter(row.endpoint_id for row in cls.in_hand(now))
         of_endpoint = waiting.filter(endpoint=models.OuterRef("pk")).order_by("next_attempt_at", "pk").values("pk")
         turns = [models.Subquery(of_endpoint[turn : turn + 1]) for turn in range(cls.MOST_OF_AN_ENDPOINT)]
-        found = WebhookEndpoint.objects.values_list("pk", *turns)
-        return waiting.filter(
-            pk__in=[key for endpoint, *keys in found for key in keys[: max(0, cls.MOST_OF_AN_ENDPOINT - under_way[endpoint])] if key]
-        )
+        next_keys: list[int] = []
+        down = open_names()
+        for endpoint, public_id, *keys in WebhookEndpoint.objects.values_list("pk", "public_id", *turns):
+            if circuit_of(public_id) not in down:
+                next_keys += filter(None, keys[: max(0, cls.MOST_OF_AN_ENDPOINT - under_way[endpoint])])
+        return waiting.filter(pk__in=next_keys)
 
     @property
     def next_attempt(self) -> datetime | None:

@@ -24,9 +24,21 @@ QUEUE_SECONDS = 10.0
 LONGEST_QUEUE_SECONDS = 30.0
 
 
-# For /metrics; a circuit that nobody uses any more drops out by itself.
-all_circuits: "weakref.WeakSet[Circuit]" = weakref.WeakSet()
+# A circuit that nobody uses any more drops out by itself. To add one while others look would end their look.
+_all: "weakref.WeakSet[Circuit]" = weakref.WeakSet()
+_of_all = threading.Lock()
 _came_back: set[str] = set()
+
+
+def all_circuits() -> "list[Circuit]":
+    """Those of this process."""
+    with _of_all:
+        return list(_all)
+
+
+def open_names() -> set[str]:
+    """The providers from which this process holds its calls back now."""
+    return {circuit.name for circuit in all_circuits() if circuit.is_open}
 
 
 def came_back() -> set[str]:
@@ -55,7 +67,8 @@ class Circuit:
         self._told_to_wait: deque[float] = deque()
         # When this thread's call began, by the clock of the pace.
         self._of_thread = threading.local()
-        all_circuits.add(self)
+        with _of_all:
+            _all.add(self)
 
     @property
     def name(self) -> str:
@@ -110,7 +123,7 @@ class Circuit:
             if self._failures >= FAILURES_IN_A_ROW:
                 _came_back.add(self._name)
                 # What else is asked of the same provider need not wait until its own pause is over.
-                for other in [door for door in all_circuits if door._name == self._name]:
+                for other in [door for door in all_circuits() if door._name == self._name]:
                     other._closed_until = 0.0
             self._failures, self._closed_until = 0, 0.0
 

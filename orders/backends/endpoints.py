@@ -73,7 +73,7 @@ def refusal(url: str) -> str:
 
 
 def post(url: str, body: bytes, headers: dict[str, str], *, name: str) -> int:
-    """Send, and answer the status (2xx). Raises BackendError. `name`: the endpoint's, whose circuit it is."""
+    """Send, and answer the status (2xx). Raises BackendError. `name`: the circuit's."""
     circuit = _circuit(name)
     circuit.check()
     try:
@@ -221,4 +221,4 @@ def _retry_after(value: str | None) -> float | None:
 
 @cache
 def _circuit(name: str) -> Circuit:
-    return Circuit(f"webhook {name}")
+    return Circuit(name)

@@ -149,8 +149,11 @@ def _client() -> Any:
 
 def _circuit(function: str) -> Circuit:
     """Each function has limits of its own: the list's two calls a second must not hold the mails back."""
+    key = (*_account(), function)
     with _lock:
-        return _circuits.setdefault((*_account(), function), Circuit("Sendinblue"))
+        if key not in _circuits:
+            _circuits[key] = Circuit("Sendinblue")
+        return _circuits[key]
 
 
 def _build(url: str, api_key: str, ca_file: str) -> Any:
