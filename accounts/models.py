@@ -95,7 +95,9 @@ class User(AbstractUser):
         ]
         # With a condition it is no key of the row, so that noting it waits for nobody who points to the row.
         constraints = [
-            models.UniqueConstraint(fields=["provider_id"], condition=~models.Q(provider_id=None), name="one_person_per_provider_id")
+            models.UniqueConstraint(
+                fields=["provider_id"], condition=models.Q(provider_id__isnull=False), name="one_person_per_provider_id"
+            )
         ]
 
     def clean(self) -> None:

@@ -63,11 +63,11 @@ class Conversation(models.Model):
         ordering = ["-last_event_at"]
         # With a condition it is no key of the row, so that noting it waits for nobody who points to the row (`tests/chat/test_locks.py`).
         constraints = [
-            models.UniqueConstraint(fields=["provider_id"], condition=~Q(provider_id=None), name="one_conversation_per_provider_id")
+            models.UniqueConstraint(fields=["provider_id"], condition=Q(provider_id__isnull=False), name="one_conversation_per_provider_id")
         ]
         indexes = [
             models.Index(fields=["waiting_since"], condition=Q(waiting_since__isnull=False), name="conversations_that_wait"),
-            models.Index(fields=["untold_since"], condition=~Q(untold_since=None), name="conversations_untold"),
+            models.Index(fields=["untold_since"], condition=Q(untold_since__isnull=False), name="conversations_untold"),
         ]
 
     def __str__(self) -> str:

@@ -90,8 +90,8 @@ class OrderForm(forms.ModelForm[Order]):
         """The database allows each id once per client; a clerk reads why instead of an error page."""
         external_id: str = self.cleaned_data["external_id"]
         owner = self.clerk if self.instance._state.adding else self.instance.created_by
-        same = Order.objects.filter(created_by=owner, external_id=external_id).exclude(pk=self.instance.pk).first()
-        if external_id and owner and same:
+        same = Order.objects.filter(Order.has_external_id(external_id), created_by=owner).exclude(pk=self.instance.pk).first()
+        if owner and same:
             raise ValidationError(_("Order %(number)s has this id already."), code="taken", params={"number": same.number})
         return external_id
 

@@ -93,7 +93,7 @@ class Order(models.Model):
             models.CheckConstraint(condition=Q(status__in=Status.values), name="order_status_is_known"),
             models.CheckConstraint(condition=Q(version__gte=1), name="order_version_counts_from_one"),
             models.UniqueConstraint(
-                fields=["created_by", "external_id"], condition=~Q(external_id=""), name="one_order_per_clients_external_id"
+                fields=["external_id", "created_by"], condition=~Q(external_id=""), name="one_order_per_clients_external_id"
             ),
         ]
 
@@ -108,6 +108,13 @@ class Order(models.Model):
                 kwargs["update_fields"] = {*kwargs["update_fields"], "placed_at"}
         super().save(*args, **kwargs)
         self.stored_status = self.status
+
+    @staticmethod
+    def has_external_id(external_id: str) -> Q:
+        """Whether a client gave an order this id; none has an empty one. The second half is the index's own condition: for SQLite it does
+        not follow from the first, and without it all orders of the client would be read.
+        """
+        return Q(external_id=external_id) & ~Q(external_id="")
 
     @classmethod
     def from_db(cls, db: str | None, field_names: Collection[str], values: Collection[Any], **kwargs: Any) -> Self:

@@ -49,7 +49,7 @@ class OrderFilter(filters.FilterSet):
 
     status = filters.MultipleChoiceFilter(choices=Status.choices)
     customer = filters.CharFilter(field_name="customer__username", max_length=150)
-    external_id = filters.CharFilter(max_length=100)
+    external_id = filters.CharFilter(method="by_external_id", max_length=100)
     told = filters.ChoiceFilter(choices=list(journey.TOLD_STATES.items()), method="by_told", help_text=TOLD)
     placed_from = Moment(field_name="placed_at", lookup_expr="gte")
     placed_before = Moment(field_name="placed_at", lookup_expr="lt")
@@ -58,6 +58,10 @@ class OrderFilter(filters.FilterSet):
     class Meta:
         model = Order
         fields: list[str] = []
+
+    def by_external_id(self, orders: QuerySet[Order], name: str, value: str) -> QuerySet[Order]:
+        """Every client's order of that id, as there may be some."""
+        return orders.filter(Order.has_external_id(value))
 
     def by_told(self, orders: QuerySet[Order], name: str, value: str) -> QuerySet[Order]:
         """How the latest telling stands, as in the admin's list."""

@@ -70,4 +70,4 @@ def _known(given: Any, creator: User | None) -> Order | None:
         external_id = str(external_id)
     if creator is None or not isinstance(external_id, str) or not external_id.strip().isprintable():
         return None
-    return Order.objects.filter(created_by=creator, external_id=external_id.strip()).first() if external_id.strip() else None
+    return Order.objects.filter(Order.has_external_id(external_id.strip()), created_by=creator).first()

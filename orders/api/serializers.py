@@ -175,9 +175,9 @@ class OrderSerializer(Prepared[Order]):
 
     def _is_taken(self, order: Order, external_id: str) -> bool:
         """Whether the same client gave the id to another order."""
-        if not external_id or order.created_by_id is None:
+        if order.created_by_id is None:
             return False
-        return Order.objects.exclude(pk=order.pk).filter(created_by=order.created_by_id, external_id=external_id).exists()
+        return Order.objects.exclude(pk=order.pk).filter(Order.has_external_id(external_id), created_by=order.created_by_id).exists()
 
     def update(self, instance: Order, validated_data: dict[str, Any]) -> Order:
         """Store the changes; where another took the `external_id` since they were validated, say so."""

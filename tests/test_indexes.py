@@ -1,0 +1,62 @@
+"""What is asked at each order, webhook or look is found by an index, however many rows there are."""
+
+import re
+
+import pytest
+from django.db import connection
+from django.test import Client
+
+from accounts.models import User
+from chat import incoming
+from chat.entry import answers
+from chat.mirrored import WebhookReceipt
+from chat.outbox import BackendError
+from tests.plans import led_by, plans
+
+BY_RULE = pytest.mark.skipif(connection.vendor == "postgresql", reason="PostgreSQL chooses by what it counted; here is nothing to count")
+
+
+@BY_RULE
+def test_no_condition_of_an_index_is_one_that_sqlite_never_sees_fulfilled(db: None) -> None:
+    """`~Q(field=None)` becomes NOT (… IS NULL), which follows from nothing that a query says; … IS NOT NULL follows from any comparison."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql LIKE '%% WHERE %%'")
+        conditions = dict(cursor.fetchall())
+    assert "conversations_untold" in conditions
+    assert [name for name, sql in conditions.items() if re.search(r"NOT \([^()]*IS NULL\)", sql)] == []
+
+
+@BY_RULE
+def test_an_order_is_known_again_by_an_index(client: Client, alice: User, api_key: str, body: dict[str, object]) -> None:
+    with plans() as found:
+        answer = client.post("/api/orders/", body, content_type="application/json", headers={"Authorization": f"Token {api_key}"})
+    assert answer.status_code == 201
+    assert led_by("one_order_per_clients_external_id", found)
+
+
+@BY_RULE
+def test_orders_are_listed_by_an_id_of_a_client_by_an_index(client: Client, api_key: str) -> None:
+    with plans() as found:
+        client.get("/api/orders/?external_id=W-17", headers={"Authorization": f"Token {api_key}"})
+    assert led_by("one_order_per_clients_external_id", found)
+
+
+@BY_RULE
+def test_whose_conversation_vonage_speaks_of_is_found_by_an_index(db: None) -> None:
+    receipt = WebhookReceipt.objects.create(provider_conversation_id="CON-1", payload={})
+    with plans() as found, pytest.raises(BackendError, match="not known yet"):
+        list(incoming.fold(receipt))
+    assert led_by("one_conversation_per_provider_id", found)
+
+
+@BY_RULE
+def test_unseen_answers_are_looked_for_by_an_index(db: None) -> None:
+    with plans() as found:
+        answers.look()
+    assert led_by("conversations_untold", found)
+
+
+@pytest.fixture
+def body(alice: User) -> dict[str, object]:
+    """An order with an id of its client's."""
+    return {"customer": "alice", "external_id": "W-17", "lines": [{"name": "Widget", "quantity": 1, "unit_price": "4.99"}]}
