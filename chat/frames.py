@@ -73,7 +73,7 @@ class Frames(AsyncWebsocketConsumer):
             await getattr(self, message["type"].replace(".", "_"))(message)
         except DatabaseError as error:
             logger.warning("a socket is closed: the database failed (%s)", outages.reason(error))
-            await self.close(RESTART)
+            await self.end(RESTART)
 
     async def listen(self, room: str, listener: Listener) -> None:
         """Hear the room's hints from now on."""

@@ -10,7 +10,7 @@ from django.db import OperationalError
 from django.test import Client
 
 from accounts.models import User
-from chat import conversations, desk, shapes
+from chat import access, conversations, desk, shapes
 from chat import record as record_of_events
 from chat.conversations import RefusedError
 from chat.hub import hub
@@ -306,6 +306,20 @@ async def test_a_socket_whose_database_is_away_closes_so_that_its_page_comes_bac
         monkeypatch.setattr(record_of_events._Batch, "store", away)
         await socket.send(message())
         assert await socket.close_code() == 1012
+
+
+@browser_test
+async def test_what_a_page_says_to_a_socket_that_never_came_in_is_passed_over(
+    conversation: Conversation, alices: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*args: Any, **kwargs: Any) -> NoReturn:
+        raise OperationalError("the connection is closed")
+
+    monkeypatch.setattr(access, "party", away)
+    async with Socket(path(conversation, "?after=1"), alices) as socket:
+        await socket.send(message())
+        assert await socket.close_code() == 1012
+        assert (await socket.hears_nothing(), len(hub)) == (True, 0)
 
 
 @browser_test

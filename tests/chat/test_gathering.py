@@ -79,10 +79,7 @@ def test_a_batch_that_fails_as_a_whole_fails_for_each_and_the_next_is_written() 
     assert (type(one), type(two), three) == (OSError, OSError, 3)
 
 
-def test_all_write_in_one_thread_that_readers_do_not_use(monkeypatch: pytest.MonkeyPatch) -> None:
-    # However busy the machine is.
-    monkeypatch.setattr(gathering, "KEPT_SECONDS", 60.0)
-
+def test_all_write_in_one_thread_that_readers_do_not_use() -> None:
     def thread(works: Sequence[None]) -> list[threading.Thread | Exception]:
         return [threading.current_thread() for _ in works]
 

@@ -5,7 +5,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
-from hypothesis import given
+from hypothesis import HealthCheck, given
+from hypothesis import settings as runs
 from hypothesis import strategies as some
 
 from chat import hours
@@ -98,9 +99,12 @@ def test_of_a_time_that_comes_twice_it_opens_at_the_first_and_closes_at_the_seco
 
 Parts = list[tuple[int, int, int]]
 times = some.tuples(some.integers(0, 6), some.integers(0, 1439), some.integers(1, 1440)).filter(lambda part: part[1] < part[2])
+# A busy machine may stand still for longer than an example may take.
+patiently = runs(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 moments = some.integers(0, 365 * 24 * 60).map(lambda minutes: datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=minutes))
 
 
+@patiently
 @given(some.lists(times, min_size=1, max_size=6), moments, some.timedeltas(timedelta(), timedelta(days=6)))
 def test_at_any_moment_it_is_closed_as_the_clock_on_the_wall_says(parts: Parts, now: datetime, ahead: timedelta) -> None:
     spans, then = [hours.Span(*part) for part in parts], now + ahead
@@ -111,6 +115,7 @@ def test_at_any_moment_it_is_closed_as_the_clock_on_the_wall_says(parts: Parts, 
     assert wall.date() in CHANGES or is_closed != says_open
 
 
+@patiently
 @given(some.lists(times, max_size=6), moments)
 def test_periods_are_in_order_and_none_is_empty_or_over(parts: Parts, now: datetime) -> None:
     ends = [moment for period in hours.closed([hours.Span(*part) for part in parts], now, BERLIN) for moment in period]

@@ -5,7 +5,6 @@ import time
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from statistics import median
 from typing import Any
 
 import pytest
@@ -321,8 +320,9 @@ def test_keys_that_open_nothing_take_the_same_time(conversation: Conversation, c
             began = time.perf_counter()
             browser.get(path, {"key": key})
             taken[kind].append(time.perf_counter() - began)
-    middles = {kind: median(times) for kind, times in taken.items()}
-    assert max(middles.values()) < min(middles.values()) * 1.25, middles
+    # The quickest of each: what else the machine does makes any other one longer, by chance.
+    quickest = {kind: min(times) for kind, times in taken.items()}
+    assert max(quickest.values()) < min(quickest.values()) * 1.25, quickest
 
 
 def test_a_link_of_somebody_who_was_switched_off_opens_nothing(client: Client, conversation: Conversation) -> None:

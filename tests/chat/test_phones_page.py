@@ -79,7 +79,8 @@ def test_a_shop_that_can_t_call_offers_none(as_alice: Client, alice: User, setti
 def test_the_page_shows_no_more_of_the_number_than_its_owner_needs(as_alice: Client, alice: User) -> None:
     User.objects.filter(pk=alice.pk).update(phone="+46 70 555 01 20")
     page = page_of(as_alice, alice).replace('placeholder="+46 70 555 01 20"', "")
-    assert ("•••20" in page, "55501" in page.replace(" ", "")) == (True, False)
+    # Fewer digits may stand in any id.
+    assert ("•••20" in page, [part for part in ("7055501", "5550120") if part in page.replace(" ", "")]) == (True, [])
 
 
 def test_a_call_is_one_card_as_it_is_now(as_alice: Client, alice: User) -> None:

@@ -1,6 +1,7 @@
 """Colleagues who have the same conversation before their eyes: told to agents only, at once, and forgotten by itself."""
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from django.test import Client
 from accounts.models import User
 from chat import conversations, presence
 from chat.hub import INBOX, Hint, hub
+from chat.inbox import InboxConsumer
 from chat.models import Conversation, Event, Member
 from chat.presence import Readers
 from tests.accounts.sockets import Frame, Socket, browser_test
@@ -21,8 +23,10 @@ PING = {"type": "ping"}
 
 
 @pytest.fixture(autouse=True)
-def _nobody_is_here() -> Iterator[None]:
-    """Everybody who came in a test has gone after it."""
+def _nobody_is_here(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Everybody who came in a test has gone after it; and however long it took, all of it was at one moment."""
+    monkeypatch.setattr(presence, "time", SimpleNamespace(monotonic=lambda: 55.0))
+    monkeypatch.setattr(InboxConsumer, "_now", lambda consumer: 55.0)
     yield
     assert presence.readers.all() == []
 

@@ -1,10 +1,12 @@
 """The chat page and the inbox, as browsers without scripts use them."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+import time_machine
 from django.test import Client
 from pytest_django import Settings
 
@@ -85,6 +87,14 @@ def visible(page: str) -> str:
     return re.sub(r"<template.*?</template>", "", page, flags=re.DOTALL)
 
 
+@pytest.fixture
+def _noon() -> Iterator[None]:
+    """No midnight comes between a message and the page that shows it. Far ahead, so that what SQLite wrote by its own clock is due."""
+    with time_machine.travel(datetime(2030, 6, 5, 12, tzinfo=UTC)):
+        yield
+
+
+@pytest.mark.usefixtures("_noon")
 def test_the_first_paint_says_what_the_scripts_will_say(browser: Client, order: Order, agent: User) -> None:
     say(browser, order, "Hello")
     sent = visible(browser.get(path(order)).content.decode())

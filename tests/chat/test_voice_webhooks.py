@@ -48,8 +48,7 @@ def receiver() -> Iterator[Receiver]:
 
 
 @pytest.fixture
-def vonage(settings: Settings, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> Iterator[VonageTwin]:
-    monkeypatch.setattr(vonage_client, "TIMEOUT_SECONDS", 1)
+def vonage(settings: Settings, receiver: Receiver) -> Iterator[VonageTwin]:
     with vonage_side(settings) as twin, mock.patch.object(vonage_client, "rest_circuit", Circuit("SMS")):
         settings.VONAGE_SIGNATURE_SECRET = twin.signature_secret
         settings.WEBHOOK_SECRET = WEBHOOK_SECRET

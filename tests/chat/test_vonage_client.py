@@ -29,8 +29,7 @@ PKCS1 = KEY.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncr
 
 
 @pytest.fixture
-def vonage(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[VonageTwin]:
-    monkeypatch.setattr(vonage_client, "TIMEOUT_SECONDS", 1)
+def vonage(settings: Settings) -> Iterator[VonageTwin]:
     with vonage_side(settings) as twin:
         yield twin
 
@@ -87,7 +86,8 @@ def test_a_get_without_a_reply_is_sent_once(vonage: VonageTwin) -> None:
     assert len(vonage.log.entries()) == 1
 
 
-def test_a_silent_vonage_is_waited_for_as_long_as_we_said(vonage: VonageTwin) -> None:
+def test_a_silent_vonage_is_waited_for_as_long_as_we_said(vonage: VonageTwin, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vonage_client, "TIMEOUT_SECONDS", 1)
     vonage.faults.set("vonage.list_users", {"fault": "hang"})
     began = time.monotonic()
     assert refused("GET", "/v1/users").code == "timeout"
