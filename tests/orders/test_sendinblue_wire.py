@@ -18,6 +18,7 @@ from chat.coordinator import Coordinator
 from chat.outbox import BackendError, State
 from orders.backends import sendinblue_wire
 from orders.models import Order
+from tests.accounts.threads import THREADS
 from tests.orders.brevo_side import sendinblue, told, told_again
 from tests.running import wait_for
 from tests.twins import BrevoTwin
@@ -200,7 +201,8 @@ def test_an_address_without_tls_is_named(settings: Settings, alice: User, place:
     assert (confirmation.state, confirmation.error_code, confirmation.is_unknown) == (State.WAITING, "no_tls", False)
 
 
-@pytest.mark.django_db(transaction=True)
+@THREADS
+@pytest.mark.usefixtures("as_soon_as_the_product_has_it")
 def test_the_real_worker_sends_each_mail_once(brevo: BrevoTwin, alice: User, place: Callable[..., Order]) -> None:
     brevo.faults.set("brevo.send_mail", {"fault": "lost_reply", "times": 4}, {"fault": "reset", "times": 4})
     orders = [place(alice) for _ in range(30)]
