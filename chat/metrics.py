@@ -55,8 +55,9 @@ class Circuits(Collector):
         """1 while the circuit is open, and the pace in calls a second where one was learned."""
         is_open = GaugeMetricFamily("ordersupport_circuit_open", "Calls to this provider are held back.", labels=["provider"])
         pace = GaugeMetricFamily("ordersupport_pace_per_second", "The pace learned from the provider's refusals.", labels=["provider"])
-        for name in sorted({circuit.name for circuit in all_circuits}):
-            same = [circuit for circuit in all_circuits if circuit.name == name]
+        circuits = all_circuits()
+        for name in sorted({circuit.name for circuit in circuits}):
+            same = [circuit for circuit in circuits if circuit.name == name]
             is_open.add_metric([name], any(circuit.is_open for circuit in same))
             for learned in [circuit.pace.learned for circuit in same if circuit.pace.learned is not None][:1]:
                 pace.add_metric([name], learned)

@@ -24,9 +24,16 @@ QUEUE_SECONDS = 10.0
 LONGEST_QUEUE_SECONDS = 30.0
 
 
-# For /metrics; a circuit that nobody uses any more drops out by itself.
-all_circuits: "weakref.WeakSet[Circuit]" = weakref.WeakSet()
+# A circuit that nobody uses any more drops out by itself.
+_circuits: "weakref.WeakSet[Circuit]" = weakref.WeakSet()
+_circuits_lock = threading.Lock()
 _came_back: set[str] = set()
+
+
+def all_circuits() -> "list[Circuit]":
+    """Those that there are at this moment: each thread may make one of its own at any other."""
+    with _circuits_lock:
+        return list(_circuits)
 
 
 def came_back() -> set[str]:
@@ -55,7 +62,8 @@ class Circuit:
         self._told_to_wait: deque[float] = deque()
         # When this thread's call began, by the clock of the pace.
         self._of_thread = threading.local()
-        all_circuits.add(self)
+        with _circuits_lock:
+            _circuits.add(self)
 
     @property
     def name(self) -> str:
@@ -110,7 +118,7 @@ class Circuit:
             if self._failures >= FAILURES_IN_A_ROW:
                 _came_back.add(self._name)
                 # What else is asked of the same provider need not wait until its own pause is over.
-                for other in [door for door in all_circuits if door._name == self._name]:
+                for other in [door for door in all_circuits() if door._name == self._name]:
                     other._closed_until = 0.0
             self._failures, self._closed_until = 0, 0.0
 

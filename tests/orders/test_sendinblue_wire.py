@@ -12,7 +12,7 @@ from django.core.mail import EmailMessage
 from pytest_django import Settings
 
 from accounts.models import User
-from chat.backends.circuit import FAILURES_IN_A_ROW
+from chat.backends.circuit import FAILURES_IN_A_ROW, Circuit, came_back
 from chat.backends.pace import Pace
 from chat.coordinator import Coordinator
 from chat.outbox import BackendError, State
@@ -237,6 +237,27 @@ def test_what_is_no_limit_is_not_heard(brevo: BrevoTwin, told: str) -> None:
     before = pace().per_second
     sendinblue_wire._hear_limit(sendinblue_wire._circuit("send_transac_email"), {"x-sib-ratelimit-limit": told})
     assert pace().per_second == before
+
+
+class Name(str):
+    """A name during whose comparison another thread first calls a webhook that it did not know before."""
+
+    __hash__ = str.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        thread = threading.Thread(target=Circuit, args=["webhook"])
+        thread.start()
+        thread.join()
+        return str.__eq__(self, other)
+
+
+def test_a_webhook_that_is_met_while_sendinblue_comes_back_fails_no_mail() -> None:
+    door = Circuit(Name("Sendinblue"))
+    for _failure in range(FAILURES_IN_A_ROW):
+        door.failed()
+    came_back()
+    door.succeeded()
+    assert ([str(name) for name in came_back()], door.is_open) == (["Sendinblue"], False)
 
 
 def test_a_call_is_given_its_moment_when_it_can_leave_at_once(brevo: BrevoTwin) -> None:
