@@ -6,11 +6,12 @@ from decimal import Decimal
 
 import pytest
 from django.contrib.auth.models import Group, Permission
+from django.core.cache import cache
 from django.db import transaction
 from pytest_django import Settings
 
 from accounts.models import AGENTS_GROUP, ApiKey, User
-from chat import backoff
+from chat import backoff, gathering
 from orders.models import Order, OrderLine, Status
 
 Lines = tuple[tuple[str, int, str], ...]
@@ -34,6 +35,20 @@ def _embedded_mail(settings: Settings) -> None:
 def _what_failed_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """A row that failed may come back after two tenths of a second, which pass while a test on a busy machine still looks."""
     monkeypatch.setattr(backoff, "FIRST_SECONDS", 60.0)
+
+
+@pytest.fixture(autouse=True)
+def _nobody_was_counted_before() -> None:
+    """All tests call from one address: what others asked for in the same minute is not counted against this one."""
+    cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def _writers_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a socket wrote with is closed when nobody has come for a second. In a test it is the test's own connection, in its transaction,
+    and a second passes between two steps on a busy machine.
+    """
+    monkeypatch.setattr(gathering, "KEPT_SECONDS", 60.0)
 
 
 @pytest.fixture

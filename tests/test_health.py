@@ -3,8 +3,6 @@
 import json
 import logging
 import logging.config
-import sys
-import threading
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -18,7 +16,7 @@ from pytest_django import Settings
 
 from accounts.models import User
 from chat import outbox
-from chat.backends.circuit import FAILURES_IN_A_ROW, Circuit, all_circuits
+from chat.backends.circuit import FAILURES_IN_A_ROW, Circuit
 from chat.coordinator import Coordinator, drain
 from chat.models import WorkerBeat
 from chat.outbox import OutboxRow
@@ -102,25 +100,6 @@ def test_what_is_in_hand_is_found_without_reading_what_waits(db: None, model: ty
     with plans() as found:
         model.in_hand(timezone.now())
     assert any(led_by(index.name, found) for index in model._meta.indexes if index.name.endswith("_in_hand"))
-
-
-def test_circuits_may_be_made_while_others_look_at_them() -> None:
-    """As when a first mail leaves while `/metrics` is asked: each look is at all of them, and none is broken off."""
-    kept, done, before = [Circuit("seen") for _number in range(50)], threading.Event(), sys.getswitchinterval()
-
-    def make() -> None:
-        while not done.is_set():
-            Circuit("another")
-
-    maker = threading.Thread(target=make)
-    sys.setswitchinterval(1e-6)
-    maker.start()
-    try:
-        assert all(set(kept) <= set(all_circuits()) for _look in range(10_000))
-    finally:
-        done.set()
-        maker.join()
-        sys.setswitchinterval(before)
 
 
 def test_metrics_hold_no_personal_data(client: Client, alice: User, place: Callable[..., Order]) -> None:

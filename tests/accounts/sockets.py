@@ -14,6 +14,7 @@ from django.test import Client
 
 from ordersupport.asgi import application
 from tests.accounts.threads import THREADS
+from tests.running import PATIENCE_SECONDS
 
 Frame = dict[str, Any]
 ORIGIN = "http://localhost:3000"
@@ -55,7 +56,7 @@ class Socket:
         """Whether the server takes the connection at all."""
         self.line = ApplicationCommunicator(application, self.scope)
         await self.line.send_input({"type": "websocket.connect"})
-        return bool((await self.line.receive_output(5))["type"] == "websocket.accept")
+        return bool((await self.line.receive_output(PATIENCE_SECONDS))["type"] == "websocket.accept")
 
     async def __aenter__(self) -> "Socket":
         assert await self.open()
@@ -63,7 +64,7 @@ class Socket:
 
     async def __aexit__(self, *error: object) -> None:
         await self.line.send_input({"type": "websocket.disconnect", "code": 1001})
-        await self.line.wait(5)
+        await self.line.wait(PATIENCE_SECONDS)
 
     async def send(self, frame: object) -> None:
         """Send a frame as JSON."""
@@ -75,7 +76,7 @@ class Socket:
 
     async def receive(self) -> Frame:
         """The next frame."""
-        output = await self.line.receive_output(5)
+        output = await self.line.receive_output(PATIENCE_SECONDS)
         assert output["type"] == "websocket.send", output
         # A server sends UTF-8, and would end the connection over anything else.
         output["text"].encode()
@@ -99,6 +100,6 @@ class Socket:
 
     async def close_code(self) -> int:
         """The code with which the server closes."""
-        output = await self.line.receive_output(5)
+        output = await self.line.receive_output(PATIENCE_SECONDS)
         assert output["type"] == "websocket.close", output
         return int(output["code"])

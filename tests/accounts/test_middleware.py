@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
+import time_machine
 from django.test import Client
-from django.utils import timezone
 
 from accounts.languages import zone_of
 from accounts.models import User
@@ -13,9 +13,11 @@ from chat.models import Event
 from orders.models import Order
 from tests.opening import enter
 
-NOON = timezone.now().replace(hour=12, minute=0)
+# One day in UTC and in Tokyo: of another one, or another year, staff read less of a time.
+NOON, AFTERNOON = "2026-11-22T12:00:00Z", "2026-11-22T13:00:00Z"
 
 
+@time_machine.travel(AFTERNOON)
 def test_staff_read_times_in_their_own_zone(client: Client, clerk: User, alice: User, place: Callable[..., Order]) -> None:
     User.objects.filter(pk=clerk.pk).update(time_zone="Asia/Tokyo")
     Order.objects.filter(pk=place(alice).pk).update(placed_at=NOON)
@@ -31,6 +33,7 @@ def test_a_customers_page_has_the_customers_times(client: Client, alice: User, p
     assert "21:00" in enter(client, conversations.open_for(alice), order.number).content.decode()
 
 
+@time_machine.travel(AFTERNOON)
 def test_one_persons_zone_does_not_stay_for_the_next(
     client: Client, clerk: User, agent: User, alice: User, place: Callable[..., Order]
 ) -> None:

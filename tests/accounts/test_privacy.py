@@ -358,6 +358,8 @@ def test_erasing_twice_does_no_harm(known: User) -> None:
 
 EARLIER, EARLIER_PHONE = "o.maiden@example.net", "+46 70 111 22 33"
 STREET, FRIEND, SECRET = "Verborgene Gasse 77", "Gift Recipientson", "the key is under the mat"
+# With letters that no id and no time is written in: five digits alone are found in those by chance.
+POSTAL_CODE = "SW1X 9ZZ"
 
 
 def ask(key: str, url: str, content: dict[str, Any], *, once: str, method: str = "post") -> Answer:
@@ -369,7 +371,7 @@ def ask(key: str, url: str, content: dict[str, Any], *, once: str, method: str =
 def enter_order(key: str) -> Answer:
     """An order of hers with a friend's address, once however often it is sent."""
     line = {"name": "Mug", "quantity": 1, "unit_price": "4.99"}
-    address = {"name": FRIEND, "street": STREET, "postal_code": "98765", "city": "Lübeck", "country": "DE"}
+    address = {"name": FRIEND, "street": STREET, "postal_code": POSTAL_CODE, "city": "Lübeck", "country": "DE"}
     order = {"customer": "ottilie", "currency": "EUR", "lines": [line], "shipping_address": address, "data": {"note": SECRET}}
     return ask(key, "/api/orders/", order, once="order")
 
@@ -399,7 +401,7 @@ def everything() -> str:
     return serialize("json", [row for model in apps.get_models() for row in model._base_manager.all()], ensure_ascii=False)
 
 
-@pytest.mark.parametrize("word", [EARLIER, EARLIER_PHONE, "46701112233", EMAIL, NAME, STREET, FRIEND, SECRET, "98765"])
+@pytest.mark.parametrize("word", [EARLIER, EARLIER_PHONE, "46701112233", EMAIL, NAME, STREET, FRIEND, SECRET, POSTAL_CODE])
 def test_what_was_known_earlier_or_answered_to_a_program_is_erased_too(moved: User, word: str) -> None:
     assert word == "46701112233" or word in everything()
     privacy.erase(moved, by=None)

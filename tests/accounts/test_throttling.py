@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 import time_machine
-from django.core.cache import cache
 from django.test import Client
 from pytest_django import Settings
 
@@ -17,7 +16,6 @@ NOON = "2026-11-22T12:00:20Z"
 @pytest.fixture(autouse=True)
 def _three_a_minute(settings: Settings) -> None:
     settings.API_REQUESTS_PER_MINUTE = 3
-    cache.clear()
 
 
 def program(user: User) -> Client:

@@ -11,6 +11,8 @@ from typing import TypeVar
 import pytest
 from django.db import connection, connections
 
+from tests.running import PATIENCE_SECONDS
+
 Result = TypeVar("Result")
 
 # SQLite in memory answers a second writer with an error; the product's file lets it wait. So the tests have a file too.
@@ -28,7 +30,7 @@ def at_once(count: int, act: Callable[[int], Result]) -> list[Result]:
     def one(number: int) -> Result:
         try:
             connection.ensure_connection()
-            connected.wait(10)
+            connected.wait(PATIENCE_SECONDS)
             return act(number)
         finally:
             connection.close()
@@ -41,7 +43,7 @@ def together(count: int, act: Callable[[int], Result]) -> list[Result]:
     start = threading.Barrier(count)
 
     def one(number: int) -> Result:
-        start.wait(10)
+        start.wait(PATIENCE_SECONDS)
         return act(number)
 
     with ThreadPoolExecutor(count) as pool:

@@ -12,12 +12,13 @@ from django.core.mail import EmailMessage
 from pytest_django import Settings
 
 from accounts.models import User
-from chat.backends.circuit import FAILURES_IN_A_ROW
+from chat.backends.circuit import FAILURES_IN_A_ROW, Circuit, came_back
 from chat.backends.pace import Pace
 from chat.coordinator import Coordinator
 from chat.outbox import BackendError, State
 from orders.backends import sendinblue_wire
 from orders.models import Order
+from tests.accounts.threads import THREADS
 from tests.orders.brevo_side import sendinblue, told, told_again
 from tests.running import wait_for
 from tests.twins import BrevoTwin
@@ -200,7 +201,8 @@ def test_an_address_without_tls_is_named(settings: Settings, alice: User, place:
     assert (confirmation.state, confirmation.error_code, confirmation.is_unknown) == (State.WAITING, "no_tls", False)
 
 
-@pytest.mark.django_db(transaction=True)
+@THREADS
+@pytest.mark.usefixtures("as_soon_as_the_product_has_it")
 def test_the_real_worker_sends_each_mail_once(brevo: BrevoTwin, alice: User, place: Callable[..., Order]) -> None:
     brevo.faults.set("brevo.send_mail", {"fault": "lost_reply", "times": 4}, {"fault": "reset", "times": 4})
     orders = [place(alice) for _ in range(30)]
@@ -235,6 +237,27 @@ def test_what_is_no_limit_is_not_heard(brevo: BrevoTwin, told: str) -> None:
     before = pace().per_second
     sendinblue_wire._hear_limit(sendinblue_wire._circuit("send_transac_email"), {"x-sib-ratelimit-limit": told})
     assert pace().per_second == before
+
+
+class Name(str):
+    """A name during whose comparison another thread first calls a webhook that it did not know before."""
+
+    __hash__ = str.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        thread = threading.Thread(target=Circuit, args=["webhook"])
+        thread.start()
+        thread.join()
+        return str.__eq__(self, other)
+
+
+def test_a_webhook_that_is_met_while_sendinblue_comes_back_fails_no_mail() -> None:
+    door = Circuit(Name("Sendinblue"))
+    for _failure in range(FAILURES_IN_A_ROW):
+        door.failed()
+    came_back()
+    door.succeeded()
+    assert ([str(name) for name in came_back()], door.is_open) == (["Sendinblue"], False)
 
 
 def test_a_call_is_given_its_moment_when_it_can_leave_at_once(brevo: BrevoTwin) -> None:

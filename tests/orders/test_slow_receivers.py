@@ -38,22 +38,22 @@ def slow() -> Iterator[SlowReceiver]:
 def test_a_call_ends_at_its_deadline_however_the_receiver_goes_on(
     monkeypatch: pytest.MonkeyPatch, manner: tuple[bytes, bytes], db: None
 ) -> None:
-    monkeypatch.setattr(endpoints, "EXCHANGE_SECONDS", 0.5)
+    monkeypatch.setattr(endpoints, "EXCHANGE_SECONDS", 1.0)
     with SlowReceiver(manner) as receiver:
         began = time.monotonic()
         with pytest.raises(BackendError) as refused:
             endpoints.post(receiver.url, b"{}", {}, name=receiver.url)
-    assert (refused.value.code, refused.value.permanent, time.monotonic() - began < 5) == ("too_slow", False, True)
+    assert (refused.value.code, refused.value.permanent, time.monotonic() - began < 10) == ("too_slow", False, True)
 
 
 def test_a_call_ends_at_its_deadline_though_the_handshake_of_tls_drips(monkeypatch: pytest.MonkeyPatch, db: None) -> None:
-    monkeypatch.setattr(endpoints, "EXCHANGE_SECONDS", 0.5)
+    monkeypatch.setattr(endpoints, "EXCHANGE_SECONDS", 1.0)
     # The head of a record of 16 kB that comes a byte at a time.
     with SlowReceiver((b"\x16\x03\x03\x40\x00", b"\x02")) as receiver:
         began = time.monotonic()
         with pytest.raises(BackendError) as refused:
             endpoints.post(receiver.url.replace("http:", "https:"), b"{}", {}, name=receiver.url)
-    assert (refused.value.code, time.monotonic() - began < 5) == ("too_slow", True)
+    assert (refused.value.code, time.monotonic() - began < 10) == ("too_slow", True)
 
 
 def test_all_of_a_call_is_over_before_its_lease(settings: Settings) -> None:

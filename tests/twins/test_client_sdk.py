@@ -14,6 +14,7 @@ import jwt
 import pytest
 
 from tests import npm
+from tests.running import PATIENCE_SECONDS
 from tests.twins import VonageTwin, client_sdk
 from tests.twins.conftest import Json
 from tests.twins.http import Reply, Request, Response
@@ -78,7 +79,7 @@ class Page:
 
     def hear(self) -> Any:
         """What the page tells next."""
-        return self._told.get(timeout=30)
+        return self._told.get(timeout=PATIENCE_SECONDS)
 
     async def _answer(self, request: Request) -> Reply:
         if request.path == "/tell":
@@ -103,7 +104,7 @@ def run(sdk_script: bytes, anna: Json, tmp_path: Path) -> Iterator[Callable[...,
     yield start
     for page, process in opened:
         process.terminate()
-        process.wait(20)
+        process.wait(PATIENCE_SECONDS)
         page.server.stop()
 
 

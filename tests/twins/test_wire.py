@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import requests
 
+from tests.running import wait_for
 from tests.twins import BrevoTwin, Twins, VonageTwin
 from tests.twins.conftest import Api
 
@@ -184,11 +185,10 @@ def test_a_reset_forgets_everything(brevo: BrevoTwin, http: requests.Session, co
 
 
 def test_what_was_asked_before_a_reset_is_not_done_after_it(brevo: BrevoTwin) -> None:
-    brevo.faults.set("*", {"fault": "latency", "ms": 500})
+    brevo.faults.set("*", {"fault": "latency", "ms": 2000})
     with requests.Session() as session, ThreadPoolExecutor(1) as pool:
         asked = pool.submit(session.post, f"{brevo.url}/smtp/email", json=MAIL, headers={"api-key": brevo.api_key})
-        while not brevo.log.entries():
-            pass
+        wait_for(brevo.log.entries, "the question")
         brevo.reset()
         assert isinstance(asked.exception(), requests.ConnectionError)
     assert brevo.mails == []

@@ -141,12 +141,12 @@ class Twin(ABC):
     async def _answer(self, request: Request) -> Reply:
         if request.path.startswith(CONTROL_PATH):
             return Reply(self._control.answer(request))
-        began = time.perf_counter()
+        # Before the log has it: whoever saw it there may reset at any moment from then on.
+        began, generation = time.perf_counter(), self._generation
         route = self._router.find(request)
         operation = route.operation if route else "unknown"
         entry = self.log.add(request, operation)
         plan = self.faults.plan(operation=operation, line=f"{request.method} {request.path}", body=request.body)
-        generation = self._generation
         if plan.delay_seconds:
             await asyncio.sleep(plan.delay_seconds)
         if generation != self._generation:

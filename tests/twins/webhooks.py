@@ -165,13 +165,13 @@ class WebhookSender:
             hook.on_answer(answer)
         with self._changed:
             self._busy = False
+            self._changed.notify_all()
             if generation != self._generation:
                 return
             self._deliveries.append(delivery)
             if delivery.attempt <= hook.retries and hook.is_to_be_retried(delivery.status):
                 pause = self.dials.webhook_retry_ms / 1000 * 2 ** (delivery.attempt - 1)
                 self._push(hook, attempt=delivery.attempt + 1, after_seconds=pause)
-            self._changed.notify_all()
 
 
 def _deliver(session: requests.Session, hook: Hook, attempt: int) -> tuple[Delivery, bytes]:
