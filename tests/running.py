@@ -17,7 +17,7 @@ import requests
 
 ROOT = Path(__file__).resolve().parent.parent
 # How long anything may take on a machine that does other things too. Everything is waited for, nothing is slept for.
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 120.0
 
 Found = TypeVar("Found")
 

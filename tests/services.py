@@ -5,7 +5,9 @@
 runs a command with DATABASE_URL and REDIS_URL naming them. Nothing of the machine's own servers is touched.
 """
 
+import contextlib
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -14,10 +16,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 120.0
+# Below those that the system gives to a connection, or to whoever asks for any.
+PORTS = range(20_000, 30_000)
 
 
 class MissingError(Exception):
@@ -86,7 +89,7 @@ class Redis:
             self._process.wait()
 
 
-@contextmanager
+@contextlib.contextmanager
 def private_services() -> Iterator[tuple[Postgres, Redis]]:
     """Both, running; gone afterwards with all that they held."""
     with tempfile.TemporaryDirectory(prefix="ordersupport-") as name:
@@ -103,11 +106,13 @@ def private_services() -> Iterator[tuple[Postgres, Redis]]:
 
 
 def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port that nobody listens on now, and that the system gives to nobody by itself before it is used."""
+    while True:
+        # Not `random`, which begins anew with each test.
+        port = secrets.choice(PORTS)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def _postgres_programs() -> Path:

@@ -13,12 +13,12 @@ from tests.chaos.clients import Told
 from tests.chaos.plan import Options, Wanted
 from tests.running import ROOT
 
-SHORT = ["--orders", "60", "--kills", "3", "--seed", "7", "--settle-seconds", "60"]
+SHORT = ["--orders", "60", "--kills", "3", "--seed", "7"]
 DONE: dict[str, Any] = {"states": {"done": 2}, "unknown": 0, "attempts": 2, "most": 1, "errors": {}}
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_sixty_orders_are_told_exactly_once_though_six_processes_are_killed() -> None:
     ended = subprocess.run([sys.executable, "-m", "tests.chaos", *SHORT], cwd=ROOT, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stdout + ended.stderr

@@ -91,7 +91,7 @@ def orders(shop: Shop) -> list[int]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_a_hundred_at_once_under_one_key_make_one_order(shop: Shop) -> None:
     def one(number: int) -> requests.Response:
         return shop.ask(number, "POST", "/api/orders/", json=ORDER, headers={"Idempotency-Key": "order-1"})
@@ -107,7 +107,7 @@ def test_a_hundred_at_once_under_one_key_make_one_order(shop: Shop) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_a_hundred_at_once_with_two_bodies_make_one_order_and_name_the_field(shop: Shop) -> None:
     def one(number: int) -> requests.Response:
         body = ORDER | {"currency": ["EUR", "SEK"][number // 2 % 2]}
@@ -122,7 +122,7 @@ def test_a_hundred_at_once_with_two_bodies_make_one_order_and_name_the_field(sho
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_a_hundred_at_once_under_one_external_id_make_one_order(shop: Shop) -> None:
     before = orders(shop)
     answers = together(AT_ONCE, lambda number: shop.ask(number, "POST", "/api/orders/", json=ORDER | {"external_id": "W-1"}))

@@ -147,7 +147,7 @@ def test_a_server_whose_worker_has_failed_ends_with_an_error(tmp_path: Path) -> 
         ENV_FILE=os.devnull,
         SECRET_KEY="k" * 50,
     )
-    ended = subprocess.run([sys.executable, "-c", FAULTY], cwd=ROOT, env=known, capture_output=True, text=True, timeout=100, check=False)
+    ended = subprocess.run([sys.executable, "-c", FAULTY], cwd=ROOT, env=known, capture_output=True, text=True, timeout=300, check=False)
     assert (ended.returncode, "The worker ended by a fault of ours" in ended.stderr) == (1, True), ended.stderr
 
 

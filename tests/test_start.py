@@ -14,7 +14,7 @@ from django.core.management.base import CommandError
 from chat.models import Event
 from orders.models import Order
 from ordersupport import children, demo
-from tests.running import ROOT, running_demo, wait_for
+from tests.running import PATIENCE_SECONDS, ROOT, running_demo, wait_for
 
 
 def megabytes(pid: int) -> float:
@@ -75,7 +75,7 @@ def test_a_first_start_that_is_broken_off_takes_its_child_along_and_shows_no_tra
         process = subprocess.Popen([sys.executable, "manage.py", "demo"], cwd=ROOT, env=others | ours, stdout=output, stderr=output)
     (child,) = wait_for(lambda: children_of(process.pid), "the child that fills the database")
     process.send_signal(asked)
-    assert (process.wait(60), log.read_text()) == (status, "")
+    assert (process.wait(PATIENCE_SECONDS), log.read_text()) == (status, "")
     wait_for(lambda: has_ended(child), "the child's end")
 
 

@@ -14,8 +14,8 @@ import pytest
 
 from ordersupport import turns
 from tests import checkouts
-from tests.running import ROOT, wait_for
-from tests.services import MissingError, Postgres
+from tests.running import PATIENCE_SECONDS, ROOT, wait_for
+from tests.services import MissingError, Postgres, free_port
 from tests.test_start import children_of, has_ended
 
 
@@ -27,7 +27,7 @@ def prepare_at_once(folder: Path, *command: str, hosts: list[Path], **ours: str)
             stack.enter_context(checkouts.started(host, "prepare", *command, log=log, **ours))
             for host, log in zip(hosts, logs, strict=True)
         ]
-        statuses = [process.wait(90) for process in starts]
+        statuses = [process.wait(2 * PATIENCE_SECONDS) for process in starts]
     return [(status, "Traceback" in log.read_text()) for status, log in zip(statuses, logs, strict=True)]
 
 
@@ -82,7 +82,7 @@ def waiting(tmp_path: Path) -> Iterator[Waiting]:
     with ExitStack() as turn:
         turn.enter_context(turns.in_folder(tmp_path))
         database = f"sqlite:///{tmp_path}/db.sqlite3"
-        with checkouts.started(ROOT, "serve", "--port", "3631", "--no-worker", log=log, DATABASE_URL=database) as process:
+        with checkouts.started(ROOT, "serve", "--port", str(free_port()), "--no-worker", log=log, DATABASE_URL=database) as process:
             wait_for(lambda: waits(log), "the word that it waits")
             yield Waiting(process, log, turn.close)
 
@@ -96,7 +96,7 @@ def test_a_start_that_waited_goes_on_when_the_other_is_done(waiting: Waiting) ->
 def test_a_start_that_waits_can_be_broken_off(waiting: Waiting, asked: signal.Signals, status: int) -> None:
     (child,) = children_of(waiting.process.pid)
     waiting.process.send_signal(asked)
-    assert (waiting.process.wait(60), "Traceback" in waiting.log.read_text()) == (status, False)
+    assert (waiting.process.wait(PATIENCE_SECONDS), "Traceback" in waiting.log.read_text()) == (status, False)
     wait_for(lambda: has_ended(child), "the child's end")
 
 

@@ -15,7 +15,7 @@ import requests
 from tests.chaos.processes import Inside, Twins, ending, environment, ports, wait_until
 from tests.chaos.processes import Product as Process
 from tests.orders.slow_side import SlowReceiver
-from tests.running import Product, running_demo, wait_for
+from tests.running import PATIENCE_SECONDS, Product, running_demo, wait_for
 
 
 @pytest.mark.parametrize("asked", [signal.SIGINT, signal.SIGTERM])
@@ -23,7 +23,7 @@ def test_a_process_that_is_asked_to_end_ends_well(tmp_path: Path, asked: signal.
     with running_demo(tmp_path, PORT="3600") as product:
         requests.post(f"{product.url}/order", data={"username": "anna"}, timeout=20).raise_for_status()
         product.process.send_signal(asked)
-        status = product.process.wait(60)
+        status = product.process.wait(PATIENCE_SECONDS)
     assert (status, "Traceback" in product.log.read_text()) == (0, False)
 
 
@@ -57,7 +57,7 @@ def test_a_process_ends_though_the_receiver_of_a_webhook_drips(tmp_path: Path) -
         requests.post(f"{product.url}/order", data={"username": "anna"}, timeout=20).raise_for_status()
         wait_for(lambda: slow.met, "the delivery to begin")
         product.process.send_signal(signal.SIGTERM)
-        status = product.process.wait(30)
+        status = product.process.wait(PATIENCE_SECONDS)
     assert (status, "Traceback" in product.log.read_text()) == (0, False)
 
 
@@ -87,7 +87,8 @@ def busy(tmp_path: Path) -> Iterator[Desk]:
         worker = Process("worker", port=0, arguments=["worker"], environment=known, folder=tmp_path)
         ours = Inside(known, tmp_path / "ours.log")
         with ending(ours, worker):
-            twins.fail({"*.*": [{"fault": "latency", "ms": 3000, "jitter_ms": 0}]})
+            # So long that the first four are still under way when even a busy machine has found them.
+            twins.fail({"*.*": [{"fault": "latency", "ms": 6000, "jitter_ms": 0}]})
             ours.ask("prepare", customers=["alice"])
             for number in range(10):
                 ours.ask("place", external_id=f"stop-{number}", customer="alice", quantity=1)

@@ -27,7 +27,7 @@ def command(tmp_path: Path) -> Iterator[dict[str, Any]]:
         assert process.stdout is not None
         yield json.loads(process.stdout.readline())
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0
+        assert process.wait(120) == 0
 
 
 def test_the_command_serves_both_providers_over_tls(command: dict[str, Any]) -> None:

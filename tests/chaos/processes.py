@@ -18,7 +18,7 @@ import requests
 from tests.services import free_port
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-PATIENCE_SECONDS = 90.0
+PATIENCE_SECONDS = 180.0
 JSON = dict[str, Any]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.e2e.chats import Chat, enter, expect_sent, order_chat, say
 from tests.e2e.wire import Wire
@@ -16,6 +16,8 @@ from tests.running import Product, running_demo
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 # Chromium looks for its maker's hosts at every start; here it only ever talks to this machine.
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-sync"]
+# Of itself it looks for five seconds, which pass on a busy machine before a page is drawn.
+expect.set_options(timeout=60_000)
 
 
 def find_chromium() -> str | None:

@@ -9,6 +9,7 @@ from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.addresses import CASES
 from tests.e2e.chats import (
+    ZONE,
     Chat,
     bubble,
     enter,
@@ -45,6 +46,8 @@ def refused(page: Page, text: str) -> None:
     key = "0-0-0-0"
     body = {"type": "message", "body": {"message_type": "text", "text": "First"}, "client_key": key}
     page.request.post(events["events"], data=body, headers={"X-CSRFToken": csrf})
+    # Before the next line has its key: whatever the log has under it counts as sent.
+    expect(bubble(page, "First")).to_be_visible()
     page.evaluate("() => { crypto.getRandomValues = (numbers) => numbers.fill(0); }")
     say(page, text)
     page.evaluate("() => { delete crypto.getRandomValues; }")
@@ -120,7 +123,8 @@ def test_who_began_before_the_scripts_came_goes_on_where_they_are(chat: Chat, ag
     let_come(page, held)
     expect(field).to_be_focused()
     expect(field).to_have_value("Half a sen")
-    assert bubble(page, "Line 20").bounding_box() == place
+    # A word of the line, "Connecting…", takes room of its own for a moment.
+    wait_for(lambda: bubble(page, "Line 20").bounding_box() == place, "the line to be where it was")
 
 
 def test_the_focus_stays_where_it_was_before_the_scripts_came(chat: Chat, new_page: NewPage) -> None:
@@ -182,18 +186,25 @@ def test_two_tabs_and_two_devices_stay_in_step(chat: Chat, agent: Page, new_page
 
 
 def test_typing_is_shown_to_the_other_and_seen_once_they_looked(chat: Chat, agent: Page, new_page: NewPage) -> None:
-    page = enter(new_page(), chat.link)
+    page = enter(new_page(timezone_id=ZONE), chat.link)
     say(page, "Hello")
     expect(page.locator(".message.mine .fate")).to_have_text(re.compile(r"Seen \d\d:\d\d"))
-    agent.get_by_role("textbox", name="Your message").press_sequentially("Good")
-    expect(page.locator("#typing")).to_have_text("Maria is typing…")
-    agent.get_by_role("textbox", name="Your message").press("Enter")
+    field = agent.get_by_role("textbox", name="Your message")
+
+    def types() -> bool:
+        # Whoever is not live yet hears nothing of it.
+        field.press_sequentially("so ")
+        return page.locator("#typing").text_content() == "Maria is typing…"
+
+    wait_for(types, "the word that somebody types")
+    field.fill("Good")
+    field.press("Enter")
     expect(bubble(page, "Good")).to_be_visible()
     expect(page.locator("#typing")).to_be_empty()
 
 
 def test_when_my_last_words_were_seen_is_still_known_after_a_reload(chat: Chat, agent: Page, new_page: NewPage) -> None:
-    page = enter(new_page(timezone_id="Asia/Tokyo"), chat.link)
+    page = enter(new_page(timezone_id=ZONE), chat.link)
     say(page, "Hello")
     fate = page.locator(".message.mine .fate")
     expect(fate).to_have_text(re.compile(r"Seen \d\d:\d\d"))
@@ -210,7 +221,7 @@ def test_when_my_last_words_were_seen_is_still_known_after_a_reload(chat: Chat, 
 
 
 def test_an_agent_who_comes_later_is_known_to_have_seen_it(chat: Chat, new_page: NewPage) -> None:
-    page = enter(new_page(), chat.link)
+    page = enter(new_page(timezone_id=ZONE), chat.link)
     say(page, "Is anybody there?")
     expect(page.locator(".message.mine .fate")).to_have_text("Sent")
     log_in(new_page(), "agent", onward=chat.agents_path)
@@ -296,7 +307,7 @@ def test_the_line_above_what_is_new_moves_up_with_older_pages_and_the_way_down_i
 
 
 def test_a_page_left_open_past_midnight_calls_the_day_before_yesterday(chat: Chat, new_page: NewPage) -> None:
-    page = new_page()
+    page = new_page(timezone_id=ZONE)
     page.clock.install()
     say(enter(page, chat.link), "Good night")
     expect_sent(page)
@@ -307,7 +318,7 @@ def test_a_page_left_open_past_midnight_calls_the_day_before_yesterday(chat: Cha
 
 
 def test_a_line_of_an_earlier_day_that_was_not_sent_stands_last_under_today(chat: Chat, new_page: NewPage) -> None:
-    page = new_page(expects=re.compile("status of 400"))
+    page = new_page(expects=re.compile("status of 400"), timezone_id=ZONE)
     page.clock.install(time=datetime.now(UTC) - timedelta(days=2))
     refuse_messages(enter(page, chat.link))
     say(page, "From the day before")
@@ -451,8 +462,9 @@ def test_a_message_keeps_the_state_that_its_order_had_when_it_was_written(chat: 
 
 
 def test_a_new_day_says_again_neither_with_scripts_nor_without_which_order_it_is(chat: Chat, new_page: NewPage) -> None:
-    page = enter(new_page(), chat.link)
-    say(page, "Yesterday")
+    page = enter(new_page(timezone_id=ZONE), chat.link)
+    with page.expect_response("**/language"):
+        say(page, "Yesterday")
     expect_sent(page)
     yesterday(chat)
     say(page, "Today")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Locator, Page, Route, WebSocket, expect
 
-from tests.e2e.chats import Chat, enter, expect_sent, order_chat, say, write_many
+from tests.e2e.chats import Chat, answer_everybody, enter, expect_sent, order_chat, say, write_many
 from tests.e2e.test_story import log_in
 from tests.running import Product, wait_for
 
@@ -77,6 +77,7 @@ def test_a_row_keeps_the_focus_while_the_one_above_is_answered(
     say(enter(new_page(), later.link), "Me too")
     row = row_of(desk, later)
     expect(row).to_contain_text("Me too")
+    expect(row_of(desk, chat)).to_contain_text("Is anybody there?")
     assert place_of(row_of(desk, chat)) < place_of(row)
     hold_focus(row)
     colleague = desk.context.new_page()
@@ -87,7 +88,11 @@ def test_a_row_keeps_the_focus_while_the_one_above_is_answered(
     expect_focus_held(row)
 
 
-def test_news_that_come_before_the_list_leave_the_servers_rows_and_the_focus(new_page: NewPage, chat: Chat, customer: Page) -> None:
+def test_news_that_come_before_the_list_leave_the_servers_rows_and_the_focus(
+    desk: Page, new_page: NewPage, chat: Chat, customer: Page
+) -> None:
+    # The server shows fifty at first, and other tests leave more customers than that who wait.
+    answer_everybody(desk)
     page, held, frames = new_page(), Held(), list[str]()
     page.route("**/api/conversations/**", held.take)
     page.on("websocket", lambda socket: listen(socket, frames))
@@ -161,6 +166,8 @@ def count_in(page: Page, tab: str) -> int:
 
 
 def test_the_counts_follow_who_begins_to_wait_and_who_is_answered(desk: Page, chat: Chat, customer: Page) -> None:
+    # Counted already.
+    expect(row_of(desk, chat)).to_be_visible()
     waiting, all_of_them = count_in(desk, "waiting"), count_in(desk, "all")
     say(customer, "Is anybody there?")
     expect(desk.locator("#count-waiting")).to_have_text(f"({waiting + 1})")
@@ -223,17 +230,10 @@ def test_the_last_answer_leaves_a_sentence_and_the_focus_on_the_tab(desk: Page, 
     expect(page.locator("#nobody")).to_be_hidden()
 
 
-def answer_everybody(page: Page) -> None:
-    """Whoever waits, of other tests too, gets a word from the page's agent."""
-    colleague = page.context.new_page()
-    for row in page.request.get("/api/conversations/?waiting=1&limit=200").json()["results"]:
-        colleague.goto(row["url"])
-        write_many(colleague, ["Good morning"])
-    colleague.close()
-
-
 @pytest.mark.parametrize("is_script_on", [True, False])
-def test_the_tabs_by_keyboard_alone(new_page: NewPage, chat: Chat, customer: Page, is_script_on: bool) -> None:
+def test_the_tabs_by_keyboard_alone(desk: Page, new_page: NewPage, chat: Chat, customer: Page, is_script_on: bool) -> None:
+    # The server shows fifty at first, and other tests leave more customers than that who wait.
+    answer_everybody(desk)
     say(customer, "Is anybody there?")
     expect_sent(customer)
     page = new_page(java_script_enabled=is_script_on)

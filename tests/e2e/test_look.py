@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.e2e.chats import SOLVE, Chat, bubble, enter, expect_sent, order_chat, say
+from tests.e2e.chats import SOLVE, Chat, bubble, enter, expect_sent, make_patient, order_chat, say
 from tests.e2e.test_story import log_in
 from tests.running import Product, wait_for
 
@@ -180,6 +180,7 @@ def test_a_line_of_a_group_shows_its_full_moment_once_it_is_looked_at(chat: Chat
 def test_a_page_that_connects_says_so_without_a_warning(chat: Chat, new_page: NewPage) -> None:
     page = new_page()
     page.route_web_socket("**/ws/**", lambda socket: None)
+    make_patient(page)
     enter(page, chat.link)
     line = page.locator("#link-state")
     expect(line).to_have_text("Connecting…")

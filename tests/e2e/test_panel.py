@@ -48,9 +48,10 @@ def test_card_bar_and_list_add_up_after_lines_and_status_changed_in_one_save(cha
     total = page.locator(".order-card tfoot .money")
     expect(total).not_to_have_text(before)
     expect(page.locator(".order-card tbody small").first).to_have_text(re.compile("^9 ×"))
+    # Among it, "Call me": that comes with the scripts.
+    expect(page.locator("#call")).to_be_visible()
     drawn = page.locator(".order").inner_text()
     page.reload()
-    # "Call me" among it: that comes with the scripts.
     expect(page.locator("#call")).to_be_visible()
     assert page.locator(".order").inner_text() == drawn
     assert drawn.count(total.inner_text()) >= 2
@@ -180,6 +181,8 @@ def test_a_date_reads_the_same_from_the_server_and_from_the_script(chat: Chat, n
     if locale == "zh-CN":
         page.get_by_role("button", name="简体中文").click()
         expect(page.locator("html")).to_have_attribute("lang", "zh-hans")
+        # Its script listens.
+        expect(page.get_by_role("log")).to_be_visible()
     dates = page.locator(".facts time, .history time")
     card = page.locator(".order-card").element_handle()
     written = dates.all_text_contents()

@@ -7,12 +7,13 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.e2e import axe
-from tests.e2e.chats import SOLVE, Chat, bubble, expect_sent, say
+from tests.e2e.chats import SOLVE, ZONE, Chat, bubble, expect_sent, make_patient, say
 from tests.e2e.test_story import log_in
 
 NewPage = Callable[..., Page]
 # Chromium notes every answer of 4xx in its console, and every request that came to nothing.
 REFUSED = re.compile("409|ERR_INTERNET_DISCONNECTED")
+WAITS = re.compile(r"^just wrote$|^waits \d min$")
 
 
 @pytest.fixture
@@ -32,10 +33,10 @@ def button(page: Page) -> Locator:
 def test_both_see_it_without_a_reload_and_the_customers_next_words_wait_again(
     new_page: NewPage, chat: Chat, customer: Page, agent: Page
 ) -> None:
-    inbox = new_page()
+    inbox = new_page(timezone_id=ZONE)
     log_in(inbox, "staff", onward="/inbox/")
     wait = inbox.locator(f"#waiters a[href='/chat/staff/{chat.conversation}/{chat.number}'] .wait")
-    expect(wait).to_have_text("just wrote")
+    expect(wait).to_have_text(WAITS)
     button(agent).click()
     expect(customer.locator(".solved")).to_contain_text("Maria marked this as solved")
     expect(customer.locator(".solved .text")).to_have_text("Not solved yet? Just write.")
@@ -43,7 +44,7 @@ def test_both_see_it_without_a_reload_and_the_customers_next_words_wait_again(
     expect(button(agent)).to_be_hidden()
     expect(wait).to_have_text(re.compile(r"^solved\s*\d\d:\d\d$"))
     say(customer, "Not yet, I am afraid.")
-    expect(wait).to_have_text("just wrote")
+    expect(wait).to_have_text(WAITS)
     expect(button(agent)).to_be_visible()
 
 
@@ -77,6 +78,7 @@ def test_without_a_connection_one_is_told_and_tries_again(agent: Page) -> None:
 
 def test_what_has_not_come_in_yet_is_not_solved(agent: Page, customer: Page) -> None:
     agent.route_web_socket("**/ws/**", lambda socket: None)
+    make_patient(agent)
     agent.reload()
     expect(agent.get_by_role("log")).to_be_visible()
     say(customer, "And one more thing")

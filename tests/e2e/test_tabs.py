@@ -9,7 +9,7 @@ from playwright.sync_api import Locator, Page, expect
 from tests.e2e.chats import Chat, bubble, enter, expect_sent, order_chat, recorded, say
 from tests.e2e.test_bad_network import KEPT, UNREACHABLE
 from tests.e2e.wire import Wire
-from tests.running import Product
+from tests.running import Product, wait_for
 
 NewPage = Callable[..., Page]
 
@@ -90,12 +90,18 @@ def test_each_tab_keeps_its_own_draft(chat: Chat, new_page: NewPage) -> None:
         expect(field(page)).to_have_value(text)
 
 
+def locks_held(page: Page) -> int:
+    """How many tabs of this browser are there: each holds a lock as long as it lives."""
+    return int(page.evaluate("navigator.locks.query().then(({ held }) => held.length)"))
+
+
 def test_a_closed_tabs_draft_is_found_by_the_next_one_only(chat: Chat, new_page: NewPage) -> None:
     first = enter(new_page(), chat.link)
     second = tab_beside(first)
     field(first).fill("Half a sen")
     field(second).fill("Another")
     first.close()
+    wait_for(lambda: locks_held(second) == 1, "the closed tab to be gone")
     third = tab_beside(second)
     expect(field(third)).to_have_value("Half a sen")
     expect(field(second)).to_have_value("Another")
