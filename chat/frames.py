@@ -98,7 +98,7 @@ class Frames(AsyncWebsocketConsumer):
         if not task.cancelled() and (error := task.exception()) and not isinstance(error, OSError):
             # The page reconnects and catches up; a socket that only looks alive would be worse.
             logger.warning("a socket is closed: its work ended with %s", type(error).__name__)
-            self.begin(self.close(RESTART))
+            self.begin(self.end(RESTART))
 
     async def disconnect(self, code: int) -> None:
         """Stop listening."""
