@@ -56,6 +56,7 @@ class Frames(AsyncWebsocketConsumer):
         self.tasks: set[asyncio.Task[None]] = set()
         self._frames_until = 0.0
         self.has_session = False
+        self._has_ended = False
 
     async def __call__(self, scope: dict[str, Any], *more: Any) -> None:
         """Live as long as the socket; however that ends, nobody is left in the hub."""
@@ -113,9 +114,11 @@ class Frames(AsyncWebsocketConsumer):
             stays.discard(self)
 
     async def end(self, code: int) -> None:
-        """Close with that code, and hear nothing more."""
+        """Close with that code, once, and hear nothing more: what the server raises over a second good-bye would ask for a third."""
         self._stop_listening()
-        await self.close(code)
+        if not self._has_ended:
+            self._has_ended = True
+            await self.close(code)
 
     def read_session(self) -> tuple[SessionBase, User | None]:
         """The browser's session as it is now, and who is logged in by it."""

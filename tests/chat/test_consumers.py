@@ -10,10 +10,10 @@ from django.db import OperationalError
 from django.test import Client
 
 from accounts.models import User
-from chat import access, conversations, desk, shapes
+from chat import access, consumers, conversations, desk, shapes
 from chat import record as record_of_events
 from chat.conversations import RefusedError
-from chat.hub import hub
+from chat.hub import Hint, hub
 from chat.models import Conversation, Member
 from tests.accounts.sockets import Frame, Socket, browser_test, live_test
 from tests.chat.vonage_side import order_told
@@ -337,6 +337,24 @@ async def test_a_socket_that_ended_over_a_fault_of_ours_is_heard_of_no_more(
     with pytest.raises(KeyError):
         await socket.line.wait(5)
     assert len(hub) == 0
+
+
+@browser_test
+async def test_a_socket_of_which_two_things_fail_at_once_says_good_bye_once(
+    conversation: Conversation, alices: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*args: Any, **kwargs: Any) -> NoReturn:
+        raise OperationalError("the connection is closed")
+
+    async with Socket(path(conversation, "?after=1"), alices) as socket:
+        await socket.until("live")
+        # Whether it may stay is looked after beside what it is to be told.
+        monkeypatch.setattr(consumers, "FRESH_SECONDS", -1.0)
+        monkeypatch.setattr(access, "party", away)
+        monkeypatch.setattr(conversations, "history", away)
+        hub.publish(conversation.public_id, Hint(kind="events", sequence=9))
+        assert await socket.close_code() == 1012
+        assert await socket.hears_nothing()
 
 
 # --- Frames that are none ----------------------------------------------------------------------------------------------
