@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import Page, expect
 
-from tests.e2e.chats import Chat, bubble, enter, expect_sent, say
+from tests.e2e.chats import Chat, bubble, enter, expect_sent, recorded, say
 
 NewPage = Callable[..., Page]
 LINE = "Where is it? https://example.com/parcel"
@@ -37,3 +37,16 @@ def test_where_a_row_cant_be_drawn_the_servers_page_stays(chat: Chat, new_page: 
         look_again(page, "delete String.prototype.matchAll")
     expect(page.locator(".message .bubble")).to_have_text(["Hello", LINE])
     expect(bubble(page, "Hello")).to_be_visible()
+
+
+def test_where_a_row_cant_be_drawn_what_is_written_goes_by_the_form(chat: Chat, new_page: NewPage) -> None:
+    page = enter(new_page(expects=re.compile("matchAll")), chat.link)
+    say(page, "Hello")
+    expect_sent(page)
+    with page.expect_event("pageerror"):
+        look_again(page, "delete String.prototype.matchAll")
+    field = page.get_by_role("textbox", name="Your message")
+    field.fill("Where is it?")
+    with page.expect_navigation():
+        field.press("Enter")
+    assert recorded(page) == ["Hello", "Where is it?"]

@@ -65,6 +65,8 @@ export class Composer {
   }
 
   submit(event) {
+    // Where the page could not begin, what is written goes as without scripts.
+    if (this.isOff) return;
     event.preventDefault();
     this.field.focus();
     if (this.isOver) return;

@@ -345,4 +345,8 @@ class Conversation {
 
 const page = JSON.parse($("page-data").textContent);
 const Transport = page.vonage ? await import("./client-sdk.js").then((module) => module.ClientSdkTransport, () => SocketTransport) : SocketTransport;
-new Conversation(page, Transport).start();
+const talk = new Conversation(page, Transport);
+talk.start().catch((error) => {
+  talk.composer.isOff = true;
+  throw error;
+});
