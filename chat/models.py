@@ -136,8 +136,11 @@ class Member(models.Model):
         A leaky bucket in one column (GCRA), so it holds across doors, processes and restarts. Does not save.
         """
         step = timedelta(minutes=1) / settings.MESSAGES_PER_MINUTE
-        until = max(now, self.paced_until or now) + step
-        wait = until - now - max(step, timedelta(seconds=30))
+        most = max(step, timedelta(seconds=30))
+        ahead = max(timedelta(), (self.paced_until or now) - now)
+        # Further ahead than is ever taken: the clock was set back since.
+        until = now + (ahead if ahead <= most else timedelta()) + step
+        wait = until - now - most
         if wait > timedelta():
             return wait.total_seconds()
         self.paced_until = until

@@ -260,6 +260,15 @@ def test_after_the_time_that_was_said_the_same_message_is_taken(member: Member, 
     assert conversations.send_text(member, "5", key="k-5").sequence == 7
 
 
+def test_a_clock_that_was_set_back_keeps_nobody_from_writing(member: Member, ten_a_minute: time_machine.Traveller) -> None:
+    for number in range(5):
+        conversations.send_text(member, str(number))
+    ten_a_minute.shift(-3600)
+    for number in range(5, 10):
+        conversations.send_text(member, str(number))
+    assert refusal(member, "10") == "too_fast"
+
+
 def test_ten_thousand_a_minute_are_held_to_ten(member: Member, ten_a_minute: time_machine.Traveller) -> None:
     drafts = [conversations.message(member, str(number)) for number in range(1000)]
     outcomes = []
