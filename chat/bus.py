@@ -99,7 +99,7 @@ class Bus:
         """Whatever is published under our channel's name, by us or by anybody: it has no database number, as keys have."""
         try:
             message = json.loads(data)
-        except ValueError:
+        except (ValueError, RecursionError):
             message = None
         if not isinstance(message, dict):
             logger.warning("Redis carried %d bytes that are none of ours; does another program use the channel %r?", len(data), CHANNEL)

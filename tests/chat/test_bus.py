@@ -74,7 +74,7 @@ def test_a_new_row_wakes_the_workers_of_other_processes(buses: list[Bus], monkey
     assert nudges.get(timeout=30) is None
 
 
-@pytest.mark.parametrize("data", ["hello", "[1]", '"x"', "null", "{", '{"room": 1, "hint": []}', b"\xff"])
+@pytest.mark.parametrize("data", ["hello", "[1]", '"x"', "null", "{", '{"room": 1, "hint": []}', b"\xff", "[" * 100_000])
 def test_what_another_program_publishes_under_our_name_is_passed_over(
     buses: list[Bus], redis: Redis, heard: "SimpleQueue[tuple[str, Hint]]", data: str | bytes
 ) -> None:
