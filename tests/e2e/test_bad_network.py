@@ -404,3 +404,18 @@ def test_polling_slows_down_to_five_seconds_and_hurries_when_something_happens(p
     expect_sent(page)
     polls.next_ms()
     assert polls.next_ms() < 2500
+
+
+def test_a_date_in_retry_after_is_no_reason_to_ask_without_a_pause(chat: Chat, new_page: NewPage) -> None:
+    page = enter(new_page(expects=re.compile("503|WebSocket")), chat.link)
+    say(page, "Hello")
+    expect_sent(page)
+    polls = Polls(without_sockets(page))
+    # As some proxies name the end of a maintenance (RFC 9110).
+    headers = {"Retry-After": "Sun, 22 Nov 2026 12:00:00 GMT"}
+    page.route("**/api/**", lambda route: route.fulfill(status=503, headers=headers, body="Maintenance"))
+    page.reload()
+    expect(page.locator("#link-state")).to_have_text(KEPT)
+    asked = polls.asked
+    page.wait_for_timeout(4000)
+    assert polls.asked <= asked + 1

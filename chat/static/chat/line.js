@@ -34,7 +34,7 @@ export async function request(url, { body, csrf } = {}) {
   const { ok, status } = response;
   if (ok) return status === 204 ? null : response.json().catch(lost);
   const problem = await response.json().catch(() => ({}));
-  throw new Refusal({ ...problem, ...problem.errors?.[0], status, retry: status === 429, lost: status >= 500, afterSeconds: Number(response.headers.get("Retry-After")) });
+  throw new Refusal({ ...problem, ...problem.errors?.[0], status, retry: status === 429, lost: status >= 500, afterSeconds: Number(response.headers.get("Retry-After")) || 0 });
 }
 
 /** 1, 2, 4 … 30 s, give or take a half: a restarted server isn't met by everyone at once. */
@@ -187,7 +187,7 @@ export class Line {
     let state = "live";
     try {
       this.pollMs = (await this.poll()) ? POLL_MS : Math.min(SLOW_POLL_MS, this.pollMs * 1.3);
-    } catch ({ status, afterSeconds }) {
+    } catch ({ status, afterSeconds = 0 }) {
       state = [401, 403, 404].includes(status) ? "ended" : "waiting";
       this.pollMs = Math.max(SLOW_POLL_MS, afterSeconds * 1000);
     }
