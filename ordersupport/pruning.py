@@ -6,7 +6,7 @@ from typing import Any
 from axes.models import AccessAttempt
 from django.conf import settings
 from django.contrib.sessions.models import Session
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
 from accounts.models import AuditEntry
@@ -41,14 +41,20 @@ def _old(now: datetime) -> list["QuerySet[Any]"]:
         found += [model.objects.filter(created_at__lt=before) for model in (StoredMail, StoredText, StoredLeg)]
         # With a link goes what came by it: its devices, codes and mail.
         found += [AccessLink.objects.filter(expires_at__lt=before)]
-        kinds = (WebhookReceipt, CallReport, Notice, Deletion, LinkRequest, AddressNotice, MailedAnswer, MailedCode, WebhookDelivery)
-        ended = [model.objects.exclude(state=State.WAITING) for model in kinds]
+        kinds = (WebhookReceipt, CallReport, Notice, Deletion, LinkRequest, AddressNotice, MailedCode, WebhookDelivery)
+        ended = [*(model.objects.exclude(state=State.WAITING) for model in kinds), _mailed_answers()]
         found += [rows.filter(finished_at__lt=before) for rows in ended]
         # After the deliveries: an event stays while one of it is kept, and until the feed has told it.
         found += [FeedEvent.objects.filter(happened_at__lt=before, sequence__isnull=False, deliveries=None)]
     if settings.KEEP_AUDIT_DAYS:
         found.append(AuditEntry.objects.filter(at__lt=now - timedelta(days=settings.KEEP_AUDIT_DAYS)))
     return found
+
+
+def _mailed_answers() -> "QuerySet[MailedAnswer]":
+    """Those that have ended, but for each conversation's last: up to which event its customer was told by mail, the next mail asks."""
+    later = MailedAnswer.objects.filter(conversation=OuterRef("conversation"), sequence__gt=OuterRef("sequence"), state=State.DONE)
+    return MailedAnswer.objects.exclude(state=State.WAITING).exclude(~Exists(later), state=State.DONE)
 
 
 def _delete(rows: "QuerySet[Any]") -> int:

@@ -21,6 +21,7 @@ from chat.models import Conversation, Event, Member
 from chat.outbox import State
 from orders.mail_models import StoredMail
 from orders.models import Order
+from ordersupport import pruning
 from tests.accounts.threads import THREADS, at_once
 from tests.chat.test_new_link import lose_the_answer
 from tests.opening import come_in
@@ -79,6 +80,16 @@ def test_the_mails_link_opens_the_chat_at_the_answer(talk: Conversation, agent: 
     later(minutes=3)
     link = StoredMail.objects.get().params["url"].removeprefix("http://localhost:3000")
     assert "It is on its way." in come_in(Client(), link).content.decode()
+
+
+def test_what_was_mailed_long_ago_is_not_mailed_again_once_the_traces_of_it_are_old(talk: Conversation, agent: User) -> None:
+    write(talk, agent, "It is on its way.")
+    later(minutes=3)
+    later(days=4000)
+    pruning.prune()
+    write(talk, agent, "Has it come?")
+    later(minutes=3)
+    assert ["It is on its way." in text for text in mailed()] == [True, False]
 
 
 def test_what_the_customer_has_seen_is_not_mailed(talk: Conversation, agent: User) -> None:
