@@ -4,6 +4,7 @@ Shapes: {"title", "type", "code", "detail", "instance", "invalid_parameters"?: [
 "description"}. Source: Vonage's OpenAPI of the Conversation API 5.5.1, and docs/providers.md for what is not in it.
 """
 
+import math
 import time
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
@@ -94,7 +95,7 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     """Seconds that the provider wants us to wait, at most a quarter of an hour; None where it does not say."""
     for name in ("Retry-After", "RateLimit-Reset", "X-RateLimit-Reset"):
         seconds = _seconds(headers.get(name, ""))
-        if seconds is not None:
+        if seconds is not None and not math.isnan(seconds):
             return min(max(seconds, 0.0), LONGEST_WAIT_SECONDS)
     return None
 

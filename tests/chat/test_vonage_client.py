@@ -245,7 +245,7 @@ def test_the_wait_that_vonage_asks_for_is_understood(name: str, value: str, seco
     assert vonage_errors.retry_after({name: value}) == seconds
 
 
-@pytest.mark.parametrize("headers", [{}, {"Retry-After": "soon"}, {"Retry-After": ""}])
+@pytest.mark.parametrize("headers", [{}, {"Retry-After": "soon"}, {"Retry-After": ""}, {"Retry-After": "NaN"}])
 def test_no_wait_is_read_where_none_is_said(headers: dict[str, str]) -> None:
     assert vonage_errors.retry_after(headers) is None
 
