@@ -317,6 +317,19 @@ def test_a_page_left_open_past_midnight_calls_the_day_before_yesterday(chat: Cha
     expect(days).to_have_text(["Yesterday"])
 
 
+def test_right_after_the_night_in_which_clocks_go_forward_yesterday_is_one_day_ago(chat: Chat, new_page: NewPage) -> None:
+    page = enter(new_page(timezone_id="Europe/Berlin"), chat.link)
+    named = page.evaluate(
+        """async () => {
+          const { dayName } = await import(document.querySelector("link[href*='chat/words.']").href);
+          // Half past midnight, after a Sunday of 23 hours.
+          const now = Date.parse("2027-03-28T22:30Z");
+          return ["2027-03-27T20:00Z", "2027-03-28T12:00Z", "2027-03-28T22:10Z"].map((when) => dayName(when, now));
+        }"""
+    )
+    assert named == ["Saturday, March 27, 2027", "Yesterday", "Today"]
+
+
 def test_a_line_of_an_earlier_day_that_was_not_sent_stands_last_under_today(chat: Chat, new_page: NewPage) -> None:
     page = new_page(expects=re.compile("status of 400"), timezone_id=ZONE)
     page.clock.install(time=datetime.now(UTC) - timedelta(days=2))

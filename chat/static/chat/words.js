@@ -25,8 +25,10 @@ const longDate = dates({ dateStyle: "full" });
 export const day = dates({ year: "numeric", month: "2-digit", day: "2-digit" }, "en-CA");
 
 export function dayName(when, now = Date.now()) {
-  if (day(when) === day(now)) return words("today");
-  return day(when) === day(now - 86400000) ? words("yesterday") : longDate(when);
+  // Days of the calendar, which may have 23 or 25 hours.
+  const ago = Date.parse(day(now)) - Date.parse(day(when));
+  if (!ago) return words("today");
+  return ago === 86400000 ? words("yesterday") : longDate(when);
 }
 
 /** "$9.98", "¥1,200": the currency decides the digits; one that the browser doesn't know is written plainly. */
