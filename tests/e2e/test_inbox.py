@@ -184,6 +184,18 @@ def test_a_new_customer_is_counted(desk: Page, product: Product) -> None:
     assert count_in(desk, "all") > before
 
 
+def test_a_list_that_stays_open_grows_no_longer_than_its_most(desk: Page, product: Product) -> None:
+    answer_everybody(desk)
+    page = desk.context.new_page()
+    # As if three were as many as anybody looks at.
+    page.add_init_script("const parse = JSON.parse; JSON.parse = (text) => Object.assign(parse(text), { most: 3 });")
+    page.goto("/inbox/")
+    chats = [order_chat(product) for _customer in range(4)]
+    expect(row_of(page, chats[-1])).to_be_visible()
+    expect(page.locator("#waiters > li")).to_have_count(3)
+    expect(page.locator("#count-all")).to_have_text("(3+)")
+
+
 def test_who_is_answered_or_solved_leaves_the_tab_of_those_who_wait(desk: Page, chat: Chat, customer: Page) -> None:
     page = waiting_tab(desk)
     expect(row_of(page, chat)).to_have_count(0)

@@ -148,8 +148,12 @@ export class Waiters {
   draw() {
     // What comes over the socket before the list is there waits for it; until then the server's rows stand.
     if (!this.isLoaded) return;
-    const { list, nodes, hasMore, answeredAt } = this;
-    const rows = [...this.rows.values()].sort(byWaiting);
+    const { list, nodes, answeredAt } = this;
+    const known = [...this.rows.values()].sort(byWaiting);
+    // The tab may stay open for weeks, in which all customers come by once.
+    for (const { id, waiting_since } of known.slice(this.most)) if (!waiting_since && !this.meant?.has(id)) this.hasMore = this.rows.delete(id);
+    const { hasMore } = this;
+    const rows = known.filter(({ id }) => this.rows.has(id));
     const place = [...list.children].findIndex((node) => node.contains(document.activeElement));
     const shown = rows.filter((row) => this.shows(row) && (this.meant?.has(row.id) ?? true)).map((row) => {
       const reading = this.readers.say("reading", row.id);
