@@ -133,11 +133,23 @@ class PriceField(forms.DecimalField):
     default_error_messages = {"separators": _("Write the price with a point before the digits, such as 1500 or 1.50.")}
 
     def to_python(self, value: Any) -> Decimal | None:  # type: ignore[override]  # it is a DecimalField, which inherits from IntegerField
-        """The amount. Raises ValidationError for 1,500 and for 1.500,00."""
+        """The amount. Raises ValidationError for 1,500 and for 1.500,00; 1.500 is for whoever knows the currency."""
         typed = str(value or "").strip()
         if "," in typed and not re.fullmatch(r"-?\d*,(\d{1,2}|\d{4})", typed):
             raise ValidationError(self.error_messages["separators"], code="separators")
         return super().to_python(typed.replace(",", "."))
+
+
+class QuantityField(forms.IntegerField):
+    """A number of pieces. Django takes 1.000 for 1, which to many people is a thousand."""
+
+    default_error_messages = {"whole": _("Write a whole quantity from 1 to 1,000,000.")}
+
+    def to_python(self, value: Any) -> int | None:
+        """The number. Raises ValidationError for what has a point."""
+        if "." in str(value or ""):
+            raise ValidationError(self.error_messages["whole"], code="whole")
+        return super().to_python(value)
 
 
 class LineForm(forms.ModelForm[OrderLine]):
@@ -146,7 +158,7 @@ class LineForm(forms.ModelForm[OrderLine]):
     class Meta:
         model = OrderLine
         fields = ["name", "sku", "quantity", "unit_price"]
-        field_classes = {"unit_price": PriceField}
+        field_classes = {"quantity": QuantityField, "unit_price": PriceField}
         widgets = {"unit_price": forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"})}
         error_messages = {
             "quantity": {"min_value": _("Write a quantity of 1 or more.")},
@@ -204,6 +216,10 @@ class LineFormSet(BaseInlineFormSet[OrderLine, Order, LineForm]):
             money.check_digits(price, self.instance.currency)
         except ValidationError as error:
             form.add_error("unit_price", error)
+        else:
+            if price.as_tuple().exponent == -3 and get_currency_precision(self.instance.currency) < 3:
+                # 1.500 euros: nobody writes a third digit of cents, and many write a thousand so.
+                form.add_error("unit_price", ValidationError(PriceField.default_error_messages["separators"], code="separators"))
 
 
 def placed_label(customer: User | None) -> str:

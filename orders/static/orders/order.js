@@ -24,7 +24,8 @@ function lines() {
 function priceFault(text) {
   const each = amount(text);
   if (each === null) return !text.trim() ? "" : text.trim().startsWith("-") ? "below" : "separators";
-  if (fits(each, digits())) return "";
+  // 1.500 euros: could be thousands.
+  if (fits(each, digits())) return digits() < 3 && /\.\d{3}$/.test(text.trim()) ? "separators" : "";
   return digits() ? "digits" : "whole";
 }
 
