@@ -1,5 +1,6 @@
 """The forms a clerk enters orders with: what is checked, and what is said, before anything is stored."""
 
+import hashlib
 import re
 from decimal import Decimal
 from functools import lru_cache
@@ -99,9 +100,20 @@ class OrderForm(forms.ModelForm[Order]):
         """An order isn't placed with a customer whom no mail can reach: the status promises that they are told."""
         cleaned = super().clean()
         customer = self.cleaned_data.get("customer") or getattr(self.instance, "customer", None)
+        if self.data.get("seen", "") not in {"", self.stored()}:
+            words = _("This order was changed after you opened this page. Look at it in another tab; saving again keeps what stands here.")
+            self.add_error(None, ValidationError(words, code="changed_since"))
         if customer and self._is_being_placed() and warning(customer):
             self.add_error("customer" if "customer" in self.fields else None, ValidationError(warning(customer), code="no_address"))
         return cleaned
+
+    def stored(self) -> str:
+        """A word for all that saving writes over, as it is stored now; the page brings back the one that it was made from."""
+        if self.instance._state.adding:
+            return ""
+        order = Order.objects.filter(pk=self.instance.pk).values_list(*OrderForm.Meta.fields)
+        lines = OrderLine.objects.filter(order=self.instance.pk).order_by("pk").values_list("pk", *LineForm.Meta.fields)
+        return hashlib.sha256(repr([*order, *lines]).encode()).hexdigest()
 
     def _is_being_placed(self) -> bool:
         is_new = self.instance._state.adding or self.initial.get("status") == Status.DRAFT

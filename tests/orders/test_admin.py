@@ -145,6 +145,37 @@ def test_an_order_saved_twice_is_told_once(desk: Client, alice: User) -> None:
     assert StoredMail.objects.count() == 1
 
 
+CHANGED_SINCE = "This order was changed after you opened this page. Look at it in another tab; saving again keeps what stands here."
+
+
+@pytest.mark.parametrize("change", [{"city": "Lund"}, {"lines-0-unit_price": "6.00"}, {"lines-0-DELETE": "on"}])
+def test_an_older_page_does_not_undo_a_colleagues_change(
+    desk: Client, alice: User, place: Callable[..., Order], change: dict[str, str]
+) -> None:
+    order = place(alice)
+    older = typed(desk, page_of(order), street="Way 1")
+    assert desk.post(page_of(order), typed(desk, page_of(order), **change)).status_code == 302
+    assert field_errors(desk.post(page_of(order), older))["__all__"] == [CHANGED_SINCE]
+    assert Order.objects.get().street == ""
+
+
+def test_who_saves_an_older_page_again_means_it(desk: Client, alice: User, place: Callable[..., Order]) -> None:
+    order = place(alice)
+    older = typed(desk, page_of(order), city="Berlin")
+    Order.objects.update(city="Lund")
+    reader = FormReader()
+    reader.feed(desk.post(page_of(order), older).content.decode())
+    assert desk.post(page_of(order), older | {"seen": reader.fields["seen"]}).status_code == 302
+    assert Order.objects.get().city == "Berlin"
+
+
+def test_a_program_that_sends_an_order_once_more_is_in_no_clerks_way(desk: Client, alice: User, place: Callable[..., Order]) -> None:
+    order = place(alice)
+    older = typed(desk, page_of(order), city="Berlin")
+    Order.objects.get().save()
+    assert desk.post(page_of(order), older).status_code == 302
+
+
 def test_a_draft_tells_nobody_until_it_is_placed(desk: Client, alice: User) -> None:
     desk.post(ADD, typed(desk, ADD, *TWO_LINES, customer=alice.pk, status="draft"))
     order = Order.objects.get()
