@@ -101,8 +101,9 @@ class Order(models.Model):
         return str(self.number)
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Note when the order left the draft."""
-        if self.status != Status.DRAFT and self.placed_at is None:
+        """Note when the order was placed, which a draft that is cancelled never was."""
+        never_placed = Status.DRAFT, Status.CANCELLED
+        if self.placed_at is None and self.status not in never_placed and self.stored_status != Status.CANCELLED:
             self.placed_at = timezone.now()
             if kwargs.get("update_fields") is not None:
                 kwargs["update_fields"] = {*kwargs["update_fields"], "placed_at"}
