@@ -29,6 +29,7 @@ from orders import feed, outgoing
 from orders.backends import endpoints
 from orders.models import Order
 from orders.webhook_models import WebhookDelivery, WebhookEndpoint
+from tests.accounts.threads import THREADS, at_once
 
 Place = Callable[..., Order]
 URL = "/api/webhooks/"
@@ -395,6 +396,19 @@ def test_a_webhook_is_registered_read_changed_and_removed(shop: Client, receiver
     changed = shop.patch(one, {"types": []}, content_type="application/json").json()
     assert (made["types"], changed["types"], [row["id"] for row in shop.get(URL).json()["results"]]) == (["order.told"], [], [made["id"]])
     assert (shop.delete(one).status_code, shop.get(one).status_code) == (204, 404)
+
+
+@THREADS
+def test_a_change_keeps_the_secret_that_is_replaced_at_the_same_moment(shop: Client, endpoint: WebhookEndpoint) -> None:
+    def act(number: int) -> None:
+        if number % 2:
+            outgoing.replace_secret(endpoint)
+        else:
+            shop.patch(f"{URL}{endpoint.public_id}/", {"types": ["order.told"]}, content_type="application/json")
+
+    at_once(8, act)
+    endpoint.refresh_from_db()
+    assert (endpoint.secret_version, endpoint.types) == (5, ["order.told"])
 
 
 def test_the_secret_is_shown_to_whoever_may_write(shop: Client, endpoint: WebhookEndpoint, client_user: User) -> None:
