@@ -66,10 +66,12 @@ class WebhookSerializer(serializers.ModelSerializer[WebhookEndpoint]):
         return url
 
     def update(self, instance: WebhookEndpoint, validated_data: dict[str, Any]) -> WebhookEndpoint:
-        """Switching it on forgets why it was off."""
+        """Switching it on forgets why it was off; of another address nobody knows that it failed."""
         if validated_data.get("is_active"):
             outgoing.switch_on(instance)
             instance.refresh_from_db()
+        if validated_data.get("url", instance.url) != instance.url:
+            instance.failing_since = None
         return super().update(instance, validated_data)
 
 

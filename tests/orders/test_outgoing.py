@@ -287,6 +287,19 @@ def test_what_a_dead_worker_holds_leaves_the_others_their_deliveries(alice: User
     assert (held, len(WebhookDelivery.claim(50)), len(WebhookDelivery.claim(50))) == (10, 10, 0)
 
 
+def test_a_new_address_is_not_switched_off_for_what_the_one_before_did_not_take(
+    shop: Client, receiver: Receiver, endpoint: WebhookEndpoint, alice: User, place: Place
+) -> None:
+    WebhookEndpoint.objects.update(failing_since=timezone.now() - outgoing.PATIENCE - timedelta(minutes=1))
+    shop.patch(f"{URL}{endpoint.public_id}/", {"url": f"{receiver.url}?new"}, content_type="application/json")
+    receiver.answers = [(500, {})]
+    place(alice, status="draft")
+    drain()
+    drain()
+    endpoint.refresh_from_db()
+    assert (len(receiver.got), endpoint.is_active) == (1, True)
+
+
 def test_an_endpoint_that_says_it_is_gone_is_switched_off_at_once(
     receiver: Receiver, endpoint: WebhookEndpoint, alice: User, place: Place
 ) -> None:
