@@ -6,6 +6,7 @@ from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin
 from django.contrib.auth.models import Group
+from django.db import connection
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext, ngettext
@@ -101,8 +102,16 @@ class PersonAdmin(PrivacyActions):
         return self.readonly_fields if request.user.is_superuser else (*self.readonly_fields, *ROLES)
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        """Their data and their password: not of staff, nor of people with more permissions than one's own."""
-        return super().has_change_permission(request, obj) and (obj is None or rights.may_change(request.user, obj))
+        """Their data and their password: not of staff, nor of people with more permissions than one's own, nor of who was erased."""
+        may = super().has_change_permission(request, obj)
+        return may and (obj is None or (rights.may_change(request.user, obj) and not obj.is_erased))
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> User | None:
+        """A save waits for an erasure under way, and then finds who was erased. (A new password's page has no transaction.)"""
+        person = super().get_object(request, object_id, from_field)
+        if person and request.method == "POST" and connection.in_atomic_block:
+            return User.objects.select_for_update(no_key=True).filter(pk=person.pk).first()
+        return person
 
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         """As for changing."""

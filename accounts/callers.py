@@ -27,7 +27,10 @@ def address(request: HttpRequest) -> str:
         found = ipaddress.ip_address(given)
     except ValueError:
         return "0.0.0.0"  # noqa: S104 - not an address to listen on: whoever comes through a Unix socket counts as one caller
-    return str(ipaddress.ip_network(f"{found}/64", strict=False).network_address) if found.version == 6 else str(found)
+    if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped is None:
+        return str(ipaddress.ip_network(f"{found}/64", strict=False).network_address)
+    # A socket, or a proxy, that hears both kinds names an IPv4 address ::ffff:192.0.2.7: as a network that would be the whole Internet.
+    return str(getattr(found, "ipv4_mapped", None) or found)
 
 
 def user_of(request: "HttpRequest | Request") -> User | None:

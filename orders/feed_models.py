@@ -31,7 +31,8 @@ class FeedEvent(models.Model):
     sequence = models.PositiveBigIntegerField(_("number"), null=True, unique=True, editable=False)
     type = models.CharField(_("type"), max_length=40, choices=Happening.choices)
     key = models.CharField(max_length=100, unique=True)
-    order = models.ForeignKey("orders.Order", on_delete=models.CASCADE, null=True, related_name="+", verbose_name=_("order"))
+    # Of a draft that is deleted it stays that there was one: a number that is gone again would be a gap.
+    order = models.ForeignKey("orders.Order", on_delete=models.SET_NULL, null=True, related_name="+", verbose_name=_("order"))
     conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, null=True, related_name="+", verbose_name=_("conversation"))
     data = models.JSONField(_("data"), default=dict)
     happened_at = models.DateTimeField(_("time"), default=timezone.now)

@@ -1,5 +1,6 @@
 """The forms a clerk enters orders with: what is checked, and what is said, before anything is stored."""
 
+import hashlib
 import re
 from decimal import Decimal
 from functools import lru_cache
@@ -99,9 +100,20 @@ class OrderForm(forms.ModelForm[Order]):
         """An order isn't placed with a customer whom no mail can reach: the status promises that they are told."""
         cleaned = super().clean()
         customer = self.cleaned_data.get("customer") or getattr(self.instance, "customer", None)
+        if self.data.get("seen", "") not in {"", self.stored()}:
+            words = _("This order was changed after you opened this page. Look at it in another tab; saving again keeps what stands here.")
+            self.add_error(None, ValidationError(words, code="changed_since"))
         if customer and self._is_being_placed() and warning(customer):
             self.add_error("customer" if "customer" in self.fields else None, ValidationError(warning(customer), code="no_address"))
         return cleaned
+
+    def stored(self) -> str:
+        """A word for all that saving writes over, as it is stored now; the page brings back the one that it was made from."""
+        if self.instance._state.adding:
+            return ""
+        order = Order.objects.filter(pk=self.instance.pk).values_list(*OrderForm.Meta.fields)
+        lines = OrderLine.objects.filter(order=self.instance.pk).order_by("pk").values_list("pk", *LineForm.Meta.fields)
+        return hashlib.sha256(repr([*order, *lines]).encode()).hexdigest()
 
     def _is_being_placed(self) -> bool:
         is_new = self.instance._state.adding or self.initial.get("status") == Status.DRAFT
@@ -133,11 +145,23 @@ class PriceField(forms.DecimalField):
     default_error_messages = {"separators": _("Write the price with a point before the digits, such as 1500 or 1.50.")}
 
     def to_python(self, value: Any) -> Decimal | None:  # type: ignore[override]  # it is a DecimalField, which inherits from IntegerField
-        """The amount. Raises ValidationError for 1,500 and for 1.500,00."""
+        """The amount. Raises ValidationError for 1,500 and for 1.500,00; 1.500 is for whoever knows the currency."""
         typed = str(value or "").strip()
         if "," in typed and not re.fullmatch(r"-?\d*,(\d{1,2}|\d{4})", typed):
             raise ValidationError(self.error_messages["separators"], code="separators")
         return super().to_python(typed.replace(",", "."))
+
+
+class QuantityField(forms.IntegerField):
+    """A number of pieces. Django takes 1.000 for 1, which to many people is a thousand."""
+
+    default_error_messages = {"whole": _("Write a whole quantity from 1 to 1,000,000.")}
+
+    def to_python(self, value: Any) -> int | None:
+        """The number. Raises ValidationError for what has a point."""
+        if "." in str(value or ""):
+            raise ValidationError(self.error_messages["whole"], code="whole")
+        return super().to_python(value)
 
 
 class LineForm(forms.ModelForm[OrderLine]):
@@ -146,7 +170,7 @@ class LineForm(forms.ModelForm[OrderLine]):
     class Meta:
         model = OrderLine
         fields = ["name", "sku", "quantity", "unit_price"]
-        field_classes = {"unit_price": PriceField}
+        field_classes = {"quantity": QuantityField, "unit_price": PriceField}
         widgets = {"unit_price": forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"})}
         error_messages = {
             "quantity": {"min_value": _("Write a quantity of 1 or more.")},
@@ -204,6 +228,10 @@ class LineFormSet(BaseInlineFormSet[OrderLine, Order, LineForm]):
             money.check_digits(price, self.instance.currency)
         except ValidationError as error:
             form.add_error("unit_price", error)
+        else:
+            if price.as_tuple().exponent == -3 and get_currency_precision(self.instance.currency) < 3:
+                # 1.500 euros: nobody writes a third digit of cents, and many write a thousand so.
+                form.add_error("unit_price", ValidationError(PriceField.default_error_messages["separators"], code="separators"))
 
 
 def placed_label(customer: User | None) -> str:

@@ -101,8 +101,9 @@ class Order(models.Model):
         return str(self.number)
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Note when the order left the draft."""
-        if self.status != Status.DRAFT and self.placed_at is None:
+        """Note when the order was placed, which a draft that is cancelled never was."""
+        never_placed = Status.DRAFT, Status.CANCELLED
+        if self.placed_at is None and self.status not in never_placed and self.stored_status != Status.CANCELLED:
             self.placed_at = timezone.now()
             if kwargs.get("update_fields") is not None:
                 kwargs["update_fields"] = {*kwargs["update_fields"], "placed_at"}
@@ -224,7 +225,12 @@ class OrderConfirmation(OutboxRow):
     @property
     def is_taken_back(self) -> bool:
         """Whether its order was cancelled (or is a draft again) before anything was told. What the conversation has is mailed as well."""
-        return self.order.status in {Status.CANCELLED, Status.DRAFT} and self.event_added_at is None
+        if self.event_added_at is not None:
+            return False
+        if self.order.status == Status.REFUNDED:
+            # Of one that was sent and came back the customer is told, however late; of one that was cancelled before that, nobody.
+            return self.order.status_changes.filter(status=Status.CANCELLED).exists()
+        return self.order.status in {Status.CANCELLED, Status.DRAFT}
 
     def retry_now(self) -> bool:
         """As of every row, but of a cancelled order nobody is told again."""

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from rest_framework.exceptions import ErrorDetail, ValidationError
 
 from accounts.models import User
-from orders.api.serializers import OrderSerializer, checked
+from orders.api.serializers import OrderSerializer, checked, external_id_in
 from orders.models import Order, OrderConfirmation, Status
 from orders.placing import keep, place
 
@@ -65,9 +65,5 @@ def _check_move(status: Any) -> None:
 
 def _known(given: Any, creator: User | None) -> Order | None:
     """The order to which this client gave the id; None for what can be no id, which the serializer then refuses."""
-    external_id = given.get("external_id") if isinstance(given, Mapping) else None
-    if isinstance(external_id, int) and not isinstance(external_id, bool):
-        external_id = str(external_id)
-    if creator is None or not isinstance(external_id, str) or not external_id.strip().isprintable():
-        return None
-    return Order.objects.filter(Order.has_external_id(external_id.strip()), created_by=creator).first()
+    external_id = external_id_in(given) if creator else ""
+    return Order.objects.filter(Order.has_external_id(external_id), created_by=creator).first() if external_id else None

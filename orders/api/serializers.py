@@ -1,6 +1,6 @@
 """Orders as the API takes them in and gives them out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from functools import cache
 from typing import Any, TypeVar
@@ -193,6 +193,15 @@ class OrderSerializer(Prepared[Order]):
 def checked(given: Any) -> dict[str, Any]:
     """What a new order is made of. Raises ValidationError."""
     return dict(_shared(OrderSerializer).run_validation({} if given is None else given))
+
+
+def external_id_in(given: Any) -> str:
+    """The shop's own id as it would be stored; empty where there is none, or one that is refused."""
+    try:
+        sent = given.get("external_id", "") if isinstance(given, Mapping) else ""
+        return str(_shared(OrderSerializer).fields["external_id"].run_validation(sent))
+    except serializers.ValidationError:
+        return ""
 
 
 def as_json(order: Order) -> dict[str, Any]:

@@ -118,10 +118,17 @@ class CustomerViewSet(
     lookup_value_regex = r"[^/\x00]{1,150}"
 
     def get_queryset(self) -> QuerySet[User]:
-        """Customers only: staff, agents and API clients are nobody's business here."""
-        return User.customers()
+        """Customers only: staff, agents and API clients are nobody's business here. Whoever is to be changed is locked, as an order is: a
+        save writes all that it read, and must neither undo another change nor an erasure.
+        """
+        customers = User.customers()
+        return customers.select_for_update(of=("self",), no_key=True) if self.action == "partial_update" else customers
 
     @transaction.atomic
+    def partial_update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Change what is sent, and nothing else."""
+        return super().partial_update(request, *args, **kwargs)
+
     def perform_update(self, serializer: Any) -> None:
         """Another mail address is told to the one before."""
         before = serializer.instance.email

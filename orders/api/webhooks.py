@@ -66,10 +66,12 @@ class WebhookSerializer(serializers.ModelSerializer[WebhookEndpoint]):
         return url
 
     def update(self, instance: WebhookEndpoint, validated_data: dict[str, Any]) -> WebhookEndpoint:
-        """Switching it on forgets why it was off."""
+        """Switching it on forgets why it was off; of another address nobody knows that it failed."""
         if validated_data.get("is_active"):
             outgoing.switch_on(instance)
             instance.refresh_from_db()
+        if validated_data.get("url", instance.url) != instance.url:
+            instance.failing_since = None
         return super().update(instance, validated_data)
 
 
@@ -137,9 +139,15 @@ class WebhookViewSet(
         return Scope.ORDERS_WRITE if self.action == "secret" else super().needed_scope(request)
 
     def get_queryset(self) -> QuerySet[WebhookEndpoint]:
-        """Whoever registers an address is the one who may change it."""
+        """Whoever registers an address is the one who may change it; locked, because a save writes all that it read."""
         user = getattr(self.request, "user", None)
-        return WebhookEndpoint.objects.filter(created_by=user) if isinstance(user, User) else WebhookEndpoint.objects.none()
+        own = WebhookEndpoint.objects.filter(created_by=user) if isinstance(user, User) else WebhookEndpoint.objects.none()
+        return own.select_for_update(no_key=True) if self.action == "partial_update" else own
+
+    @transaction.atomic
+    def partial_update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Change what is sent; a new secret and being switched off stay, also in this moment."""
+        return super().partial_update(request, *args, **kwargs)
 
     def perform_create(self, serializer: Any) -> None:
         """It is the client's own, and one of a few."""

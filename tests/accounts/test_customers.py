@@ -110,6 +110,14 @@ def test_a_customer_can_be_changed(shop: Client, alice: User) -> None:
     assert patch(shop, "alice", {"email": "new@example.com"}).json()["email"] == "new@example.com"
 
 
+@THREADS
+def test_five_changes_at_once_are_all_kept(shop: Client, alice: User) -> None:
+    changes = {"name": "A. M.", "email": "new@example.com", "phone": "+4670", "language": "zh-hans", "time_zone": "Asia/Tokyo"}
+    at_once(5, lambda number: patch(shop, "alice", dict([list(changes.items())[number]])))
+    stored = shop.get(f"{URL}alice/").json()
+    assert {name: stored[name] for name in changes} == changes
+
+
 def test_a_username_stays(shop: Client, alice: User) -> None:
     assert problem(patch(shop, "alice", {"username": "dora"})) == (400, "username", "read_only")
 

@@ -147,7 +147,13 @@ def test_whoever_gets_in_starts_anew(client: Client, agent: User) -> None:
 
 @pytest.mark.parametrize(
     ("remote", "counted"),
-    [("192.0.2.7", "192.0.2.7"), ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"), ("", "0.0.0.0"), ("unix:", "0.0.0.0")],
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
+        ("", "0.0.0.0"),
+        ("unix:", "0.0.0.0"),
+    ],
 )
 def test_a_client_counts_by_its_address_or_its_network(remote: str, counted: str) -> None:
     assert callers.address(RequestFactory().get("/", REMOTE_ADDR=remote)) == counted

@@ -424,6 +424,23 @@ def test_a_late_repeat_does_not_make_the_person_or_the_order_again(moved: User, 
     assert (answer.status_code, answer.json()["code"], Order.objects.count()) == (410, "erased", 1)
 
 
+def test_a_page_that_was_opened_before_the_erasure_brings_nobody_back(alice: User, clerk: User, client: Client) -> None:
+    client.force_login(clerk)
+    page = f"/admin/accounts/user/{alice.pk}/change/"
+    form = {"username": "alice", "name": "Alice Martin", "email": "alice@example.com", "language": "en", "is_active": "on"}
+    assert client.post(page, form).status_code == 302
+    privacy.erase(alice, by=None)
+    assert (client.post(page, form).status_code, client.get(page).status_code) == (403, 200)
+    alice.refresh_from_db()
+    assert (alice.is_erased, alice.name, alice.email, alice.is_active) == (True, "", "", False)
+
+
+def test_a_new_password_needs_no_transaction(alice: User, clerk: User, client: Client) -> None:
+    client.force_login(clerk)
+    new = {"password1": "a very new one", "password2": "a very new one", "usable_password": "true"}
+    assert client.post(f"/admin/accounts/user/{alice.pk}/password/", new).status_code == 302
+
+
 def test_sendinblue_is_asked_to_forget_the_earlier_address_as_well(moved: User, settings: Settings) -> None:
     settings.SENDINBLUE_API_KEY = "a key"
     privacy.erase(moved, by=None)

@@ -36,6 +36,10 @@ def test_the_form_adds_up_with_the_currencys_digits(product: Product, new_page: 
     clerk.fill("#id_lines-0-unit_price", "1,500")
     expect(clerk.locator("#id_lines-0-unit_price[data-odd]")).to_be_visible()
     expect(total).to_have_text("€0.00 without 1 line")
+    clerk.fill("#id_lines-0-unit_price", "1.50")
+    expect(total).to_have_text("€4.50")
+    clerk.fill("#id_lines-0-unit_price", "1.500")
+    expect(total).to_have_text("€0.00 without 1 line")
     clerk.fill("#id_lines-0-unit_price", "0.1")
     clerk.locator(".add-row a").click()
     clerk.fill("#id_lines-1-unit_price", "5")
@@ -129,3 +133,17 @@ def test_an_order_comes_to_say_told_by_itself_and_two_clicks_on_resend_are_one(p
     journey = clerk.locator("section.journey")
     expect(journey).to_contain_text("Yuki Tanaka was told again at")
     expect(journey.get_by_text("Told before, at")).to_have_count(1)
+
+
+def test_two_clicks_on_save_are_one_order(product: Product, new_page: NewPage) -> None:
+    clerk = new_page()
+    log_in(clerk, "staff", onward=ADD)
+    choose(clerk, "yuki", "Yuki")
+    fill_line(clerk, 0, "Tea bowl", "1", "31.17")
+    # A person's second click comes when the first one's request has left.
+    again = "form => form.addEventListener('submit', () => setTimeout(() => form.elements._save.click(), 120), {once: true})"
+    clerk.locator("#order_form").evaluate(again)
+    clerk.locator("[name=_save]").click(no_wait_after=True)
+    expect(clerk.locator("#result_list")).to_be_visible()
+    clerk.reload()
+    expect(clerk.locator("#result_list tbody tr").filter(has_text="€31.17")).to_have_count(1)

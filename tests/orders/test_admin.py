@@ -145,6 +145,37 @@ def test_an_order_saved_twice_is_told_once(desk: Client, alice: User) -> None:
     assert StoredMail.objects.count() == 1
 
 
+CHANGED_SINCE = "This order was changed after you opened this page. Look at it in another tab; saving again keeps what stands here."
+
+
+@pytest.mark.parametrize("change", [{"city": "Lund"}, {"lines-0-unit_price": "6.00"}, {"lines-0-DELETE": "on"}])
+def test_an_older_page_does_not_undo_a_colleagues_change(
+    desk: Client, alice: User, place: Callable[..., Order], change: dict[str, str]
+) -> None:
+    order = place(alice)
+    older = typed(desk, page_of(order), street="Way 1")
+    assert desk.post(page_of(order), typed(desk, page_of(order), **change)).status_code == 302
+    assert field_errors(desk.post(page_of(order), older))["__all__"] == [CHANGED_SINCE]
+    assert Order.objects.get().street == ""
+
+
+def test_who_saves_an_older_page_again_means_it(desk: Client, alice: User, place: Callable[..., Order]) -> None:
+    order = place(alice)
+    older = typed(desk, page_of(order), city="Berlin")
+    Order.objects.update(city="Lund")
+    reader = FormReader()
+    reader.feed(desk.post(page_of(order), older).content.decode())
+    assert desk.post(page_of(order), older | {"seen": reader.fields["seen"]}).status_code == 302
+    assert Order.objects.get().city == "Berlin"
+
+
+def test_a_program_that_sends_an_order_once_more_is_in_no_clerks_way(desk: Client, alice: User, place: Callable[..., Order]) -> None:
+    order = place(alice)
+    older = typed(desk, page_of(order), city="Berlin")
+    Order.objects.get().save()
+    assert desk.post(page_of(order), older).status_code == 302
+
+
 def test_a_draft_tells_nobody_until_it_is_placed(desk: Client, alice: User) -> None:
     desk.post(ADD, typed(desk, ADD, *TWO_LINES, customer=alice.pk, status="draft"))
     order = Order.objects.get()
@@ -177,8 +208,8 @@ def test_a_price_may_have_a_comma(desk: Client, alice: User, typed_price: str, p
     assert Order.objects.get().total == Decimal(price)
 
 
-@pytest.mark.parametrize("price", ["1,500", "1.500,00", "1,500.00", "1,5,0", "1,", "1,50 EUR"])
-def test_a_comma_that_could_mean_thousands_is_asked_about(desk: Client, alice: User, price: str) -> None:
+@pytest.mark.parametrize("price", ["1,500", "1.500", "1.500,00", "1,500.00", "1,5,0", "1,", "1,50 EUR"])
+def test_what_could_mean_thousands_is_asked_about(desk: Client, alice: User, price: str) -> None:
     response = desk.post(ADD, typed(desk, ADD, ("Widget", "1", price), customer=alice.pk))
     asked = "Write the price with a point before the digits, such as 1500 or 1.50."
     assert (line_errors(response), Order.objects.exists()) == ([{"unit_price": [asked]}], False)
@@ -188,6 +219,17 @@ def test_the_field_of_a_price_keeps_what_is_typed(desk: Client) -> None:
     field = re.search(r'<input[^>]*id="id_lines-0-unit_price"[^>]*>', desk.get(ADD).content.decode())
     assert field
     assert ('type="text"' in field[0], 'inputmode="decimal"' in field[0]) == (True, True)
+
+
+def test_a_quantity_that_could_mean_a_thousand_is_not_taken_for_one(desk: Client, alice: User) -> None:
+    response = desk.post(ADD, typed(desk, ADD, ("Widget", "1.000", "4.99"), customer=alice.pk))
+    asked = "Write a whole quantity from 1 to 1,000,000."
+    assert (line_errors(response), Order.objects.exists()) == ([{"quantity": [asked]}], False)
+
+
+def test_a_third_digit_is_a_price_where_the_currency_has_three(desk: Client, alice: User) -> None:
+    desk.post(ADD, typed(desk, ADD, ("Widget", "1", "1.500"), customer=alice.pk, currency="KWD"))
+    assert Order.objects.get().total == Decimal("1.5")
 
 
 @pytest.mark.parametrize("quantity", ["-1", "0"])

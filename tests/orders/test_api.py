@@ -327,6 +327,12 @@ def test_a_draft_that_comes_again_as_placed_is_told(shop: Client, alice: User) -
     assert OrderConfirmation.objects.get().state == "done"
 
 
+@pytest.mark.parametrize("written", [12.5, 17, "订单\u3000１７", "W\u00a017", "W\u200b17", "W\n17", "👨\u200d👩\u200d👧", " W-17\t"])
+def test_an_order_is_known_again_by_every_id_that_is_taken(shop: Client, alice: User, written: object) -> None:
+    first, second = post(shop, body(external_id=written)), post(shop, body(external_id=written))
+    assert (first.status_code, second.status_code, Order.objects.count()) == (201, 200, 1)
+
+
 @pytest.mark.parametrize("sent", ["placed", "draft", None])
 def test_an_order_that_comes_again_never_moves_back(shop: Client, alice: User, sent: str | None) -> None:
     post(shop, body(external_id="W-17"))

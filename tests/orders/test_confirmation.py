@@ -269,3 +269,21 @@ def test_eight_who_press_resend_at_once_tell_once(alice: User, place: Place) -> 
     at_once(8, lambda number: confirmation.resend(Order.objects.get(pk=order.pk)))
     drain()
     assert told() == (1, 2, 2)
+
+
+def test_an_order_that_was_cancelled_and_refunded_before_a_worker_came_is_told_to_nobody(alice: User, place: Place) -> None:
+    order = place(alice)
+    for status in (Status.CANCELLED, Status.REFUNDED):
+        order.status = status
+        order.save()
+    drain()
+    assert (OrderConfirmation.objects.get().state, StoredMail.objects.count(), Event.objects.count()) == (State.CANCELLED, 0, 0)
+
+
+def test_an_order_that_came_back_before_a_worker_came_is_told(alice: User, place: Place) -> None:
+    order = place(alice)
+    for status in (Status.SHIPPED, Status.REFUNDED):
+        order.status = status
+        order.save()
+    drain()
+    assert (OrderConfirmation.objects.get().state, StoredMail.objects.count()) == (State.DONE, 1)

@@ -55,6 +55,19 @@ def test_what_is_numbered_while_a_page_is_made_is_handed_out_once(
     assert shop.get(URL).json()["last"] == 1
 
 
+def test_a_draft_that_is_deleted_leaves_no_gap(shop: Client, clerk: User, alice: User, place: Place) -> None:
+    draft, _placed = place(alice, status="draft"), place(alice)
+    feed.number()
+    desk = Client()
+    desk.force_login(clerk)
+    assert desk.post(f"/admin/orders/order/{draft.number}/delete/", {"post": "yes"}).status_code == 302
+    told = shop.get(URL).json()["events"]
+    assert [(event["sequence"], event["type"], event["order"] and event["order"]["number"]) for event in told] == [
+        (1, "order.created", None),
+        (2, "order.placed", draft.number + 1),
+    ]
+
+
 def test_a_number_that_was_never_given_is_refused_by_name(shop: Client, alice: User, place: Place) -> None:
     place(alice)
     feed.number()

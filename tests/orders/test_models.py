@@ -30,6 +30,14 @@ def test_a_draft_notes_no_time(alice: User) -> None:
     assert Order.objects.create(customer=alice, status=Status.DRAFT).placed_at is None
 
 
+def test_a_draft_that_was_cancelled_was_never_placed(alice: User) -> None:
+    order = Order.objects.create(customer=alice, status=Status.DRAFT)
+    for status in (Status.CANCELLED, Status.REFUNDED):
+        order.status = status
+        order.save()
+    assert Order.objects.get().placed_at is None
+
+
 def test_a_draft_that_is_placed_notes_when_whatever_fields_are_saved(alice: User) -> None:
     order = Order.objects.create(customer=alice, status=Status.DRAFT)
     order.status = Status.PLACED

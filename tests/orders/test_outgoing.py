@@ -29,6 +29,7 @@ from orders import feed, outgoing
 from orders.backends import endpoints
 from orders.models import Order
 from orders.webhook_models import WebhookDelivery, WebhookEndpoint
+from tests.accounts.threads import THREADS, at_once
 
 Place = Callable[..., Order]
 URL = "/api/webhooks/"
@@ -286,6 +287,19 @@ def test_what_a_dead_worker_holds_leaves_the_others_their_deliveries(alice: User
     assert (held, len(WebhookDelivery.claim(50)), len(WebhookDelivery.claim(50))) == (10, 10, 0)
 
 
+def test_a_new_address_is_not_switched_off_for_what_the_one_before_did_not_take(
+    shop: Client, receiver: Receiver, endpoint: WebhookEndpoint, alice: User, place: Place
+) -> None:
+    WebhookEndpoint.objects.update(failing_since=timezone.now() - outgoing.PATIENCE - timedelta(minutes=1))
+    shop.patch(f"{URL}{endpoint.public_id}/", {"url": f"{receiver.url}?new"}, content_type="application/json")
+    receiver.answers = [(500, {})]
+    place(alice, status="draft")
+    drain()
+    drain()
+    endpoint.refresh_from_db()
+    assert (len(receiver.got), endpoint.is_active) == (1, True)
+
+
 def test_an_endpoint_that_says_it_is_gone_is_switched_off_at_once(
     receiver: Receiver, endpoint: WebhookEndpoint, alice: User, place: Place
 ) -> None:
@@ -395,6 +409,19 @@ def test_a_webhook_is_registered_read_changed_and_removed(shop: Client, receiver
     changed = shop.patch(one, {"types": []}, content_type="application/json").json()
     assert (made["types"], changed["types"], [row["id"] for row in shop.get(URL).json()["results"]]) == (["order.told"], [], [made["id"]])
     assert (shop.delete(one).status_code, shop.get(one).status_code) == (204, 404)
+
+
+@THREADS
+def test_a_change_keeps_the_secret_that_is_replaced_at_the_same_moment(shop: Client, endpoint: WebhookEndpoint) -> None:
+    def act(number: int) -> None:
+        if number % 2:
+            outgoing.replace_secret(endpoint)
+        else:
+            shop.patch(f"{URL}{endpoint.public_id}/", {"types": ["order.told"]}, content_type="application/json")
+
+    at_once(8, act)
+    endpoint.refresh_from_db()
+    assert (endpoint.secret_version, endpoint.types) == (5, ["order.told"])
 
 
 def test_the_secret_is_shown_to_whoever_may_write(shop: Client, endpoint: WebhookEndpoint, client_user: User) -> None:

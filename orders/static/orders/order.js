@@ -3,6 +3,8 @@ import { amount, fits, worded } from "./money.js";
 
 // As orders/forms.py has it.
 const MOST_PIECES = 1_000_000;
+// Longer than the server lets anybody wait for the database.
+const SAVING_MILLISECONDS = 30_000;
 
 const form = document.getElementById("order_form");
 const currency = document.getElementById("id_currency");
@@ -22,7 +24,8 @@ function lines() {
 function priceFault(text) {
   const each = amount(text);
   if (each === null) return !text.trim() ? "" : text.trim().startsWith("-") ? "below" : "separators";
-  if (fits(each, digits())) return "";
+  // 1.500 euros: could be thousands.
+  if (fits(each, digits())) return digits() < 3 && /\.\d{3}$/.test(text.trim()) ? "separators" : "";
   return digits() ? "digits" : "whole";
 }
 
@@ -154,6 +157,18 @@ function toNewLine(event) {
   if (event.detail?.formsetName === "lines") event.target.querySelector("[name$=-name]").focus();
 }
 
+/** Takes the first click of a double one alone: the second would be another order, and another mail. */
+function saveOnce() {
+  let begunAt = -Infinity;
+  form.addEventListener("submit", (event) => {
+    if (event.timeStamp - begunAt < SAVING_MILLISECONDS) event.preventDefault();
+    else begunAt = event.timeStamp;
+  });
+  // Whoever comes back to the page may save it again.
+  window.addEventListener("pageshow", () => (begunAt = -Infinity));
+}
+
+if (form) saveOnce();
 if (form && totalLine) {
   // After the admin's own scripts, which add the link and give the focus to the form's first field.
   window.django.jQuery(() => {
