@@ -56,6 +56,15 @@ def test_unseen_answers_are_looked_for_by_an_index(db: None) -> None:
     assert led_by("conversations_untold", found)
 
 
+@BY_RULE
+def test_who_waits_is_counted_by_an_index(client: Client, agent: User) -> None:
+    client.force_login(agent)
+    with plans() as found:
+        client.get("/inbox/?show=all")
+    counted_and_listed = [plan for plan in found if "conversations_that_wait" in plan]
+    assert len(counted_and_listed) == 2
+
+
 @pytest.fixture
 def body(alice: User) -> dict[str, object]:
     """An order with an id of its client's."""
