@@ -37,3 +37,8 @@ def many_people() -> None:
 def led_by(index: str, found: list[str]) -> bool:
     """Whether any of the plans goes by this index."""
     return any(index in plan for plan in found)
+
+
+def is_any_sorted(found: list[str]) -> bool:
+    """Whether SQLite would read all rows of a question, to sort them or to tell different ones, before it had the first."""
+    return any("USE TEMP B-TREE" in plan for plan in found)

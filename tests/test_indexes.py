@@ -11,7 +11,7 @@ from chat import incoming
 from chat.entry import answers
 from chat.mirrored import WebhookReceipt
 from chat.outbox import BackendError
-from tests.plans import led_by, plans
+from tests.plans import is_any_sorted, led_by, plans
 
 BY_RULE = pytest.mark.skipif(connection.vendor == "postgresql", reason="PostgreSQL chooses by what it counted; here is nothing to count")
 
@@ -63,6 +63,39 @@ def test_who_waits_is_counted_by_an_index(client: Client, agent: User) -> None:
         client.get("/inbox/?show=all")
     counted_and_listed = [plan for plan in found if "conversations_that_wait" in plan]
     assert len(counted_and_listed) == 2
+
+
+@BY_RULE
+@pytest.mark.parametrize("sign", ["", "-"])
+@pytest.mark.parametrize(("column", "index"), [("updated_at", "orders_by_change"), ("created_at", "orders_by_entry")])
+def test_orders_are_listed_by_a_time_by_an_index(client: Client, api_key: str, column: str, index: str, sign: str) -> None:
+    with plans() as found:
+        client.get(f"/api/orders/?ordering={sign}{column}", headers={"Authorization": f"Token {api_key}"})
+    assert led_by(index, found)
+    assert not is_any_sorted(found)
+
+
+@BY_RULE
+def test_what_changed_since_is_listed_by_an_index(client: Client, api_key: str) -> None:
+    with plans() as found:
+        asked = "changed_from=2026-11-30T10:00:00Z&ordering=updated_at"
+        client.get(f"/api/orders/?{asked}", headers={"Authorization": f"Token {api_key}"})
+    assert led_by("orders_by_change", found)
+    assert not is_any_sorted(found)
+
+
+@BY_RULE
+def test_orders_of_unknown_outcome_are_listed_by_an_index(client: Client, api_key: str) -> None:
+    with plans() as found:
+        client.get("/api/orders/?told=unknown", headers={"Authorization": f"Token {api_key}"})
+    assert led_by("confirmations_unknown", found)
+
+
+@BY_RULE
+def test_orders_that_were_told_are_listed_without_sorting_all_of_them(client: Client, api_key: str) -> None:
+    with plans() as found:
+        client.get("/api/orders/?told=done", headers={"Authorization": f"Token {api_key}"})
+    assert not is_any_sorted(found)
 
 
 @pytest.fixture
