@@ -1,6 +1,7 @@
 """What is asked at each order, webhook or look is found by an index, however many rows there are."""
 
 import re
+from collections.abc import Callable
 
 import pytest
 from django.db import connection
@@ -10,8 +11,10 @@ from accounts.models import User
 from chat import incoming
 from chat.entry import answers
 from chat.mirrored import WebhookReceipt
-from chat.outbox import BackendError
-from tests.plans import is_any_sorted, led_by, plans
+from chat.outbox import BackendError, State
+from orders import feed
+from orders.models import Order, OrderConfirmation
+from tests.plans import count, is_any_sorted, led_by, plans
 
 BY_RULE = pytest.mark.skipif(connection.vendor == "postgresql", reason="PostgreSQL chooses by what it counted; here is nothing to count")
 
@@ -96,6 +99,16 @@ def test_orders_that_were_told_are_listed_without_sorting_all_of_them(client: Cl
     with plans() as found:
         client.get("/api/orders/?told=done", headers={"Authorization": f"Token {api_key}"})
     assert not is_any_sorted(found)
+
+
+def test_what_the_feed_has_yet_to_tell_is_found_by_an_index(alice: User, place: Callable[..., Order]) -> None:
+    told, order = {"state": State.DONE, "fed_state": State.DONE}, place(alice)
+    OrderConfirmation.objects.bulk_create(OrderConfirmation(order=order, version=version, **told) for version in range(2, 2002))
+    feed.number()
+    count(OrderConfirmation)
+    with plans() as found:
+        feed.number()
+    assert led_by("confirmations_not_fed", found)
 
 
 @pytest.fixture
