@@ -7,14 +7,14 @@ import pytest
 from django.db import connection
 from django.test import Client
 
-from accounts.models import User
+from accounts.models import ApiKey, User
 from chat import incoming
 from chat.entry import answers
 from chat.mirrored import WebhookReceipt
 from chat.outbox import BackendError, State
 from orders import feed
 from orders.models import Order, OrderConfirmation
-from tests.plans import count, is_any_sorted, led_by, plans
+from tests.plans import count, is_any_sorted, led_by, many_people, plans
 
 BY_RULE = pytest.mark.skipif(connection.vendor == "postgresql", reason="PostgreSQL chooses by what it counted; here is nothing to count")
 
@@ -98,6 +98,15 @@ def test_orders_of_unknown_outcome_are_listed_by_an_index(client: Client, api_ke
 def test_orders_that_were_told_are_listed_without_sorting_all_of_them(client: Client, api_key: str) -> None:
     with plans() as found:
         client.get("/api/orders/?told=done", headers={"Authorization": f"Token {api_key}"})
+    assert not is_any_sorted(found)
+
+
+def test_customers_are_listed_without_sorting_all_people(client: Client, api_key: str) -> None:
+    many_people()
+    count(User.groups.through, User.user_permissions.through, ApiKey)
+    with plans() as found:
+        client.get("/api/customers/", headers={"Authorization": f"Token {api_key}"})
+    assert not led_by("Sort Key: accounts_user.id", found)
     assert not is_any_sorted(found)
 
 
