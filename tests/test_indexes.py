@@ -120,6 +120,15 @@ def test_what_the_feed_has_yet_to_tell_is_found_by_an_index(alice: User, place: 
     assert led_by("confirmations_not_fed", found)
 
 
+@BY_RULE
+@pytest.mark.parametrize("page", ["orders/order", "chat/event"])
+def test_a_list_of_the_admin_goes_through_no_table_before_its_first_row(admin_client: Client, page: str) -> None:
+    with plans() as found:
+        answer = admin_client.get(f"/admin/{page}/")
+    assert answer.status_code == 200
+    assert not is_any_sorted(found)
+
+
 @pytest.fixture
 def body(alice: User) -> dict[str, object]:
     """An order with an id of its client's."""
