@@ -121,12 +121,20 @@ def test_what_the_feed_has_yet_to_tell_is_found_by_an_index(alice: User, place: 
 
 
 @BY_RULE
-@pytest.mark.parametrize("page", ["orders/order", "chat/event"])
+@pytest.mark.parametrize("page", ["orders/order", "chat/event", "accounts/user"])
 def test_a_list_of_the_admin_goes_through_no_table_before_its_first_row(admin_client: Client, page: str) -> None:
     with plans() as found:
         answer = admin_client.get(f"/admin/{page}/")
     assert answer.status_code == 200
     assert not is_any_sorted(found)
+
+
+@BY_RULE
+def test_a_customer_is_looked_for_without_a_list_of_all_customers(admin_client: Client) -> None:
+    with plans() as found:
+        answer = admin_client.get("/admin/autocomplete/?app_label=orders&model_name=order&field_name=customer&term=ali")
+    assert answer.status_code == 200
+    assert not led_by("LIST SUBQUERY", found)
 
 
 @pytest.fixture
