@@ -14,6 +14,7 @@ from chat.mirrored import WebhookReceipt
 from chat.outbox import BackendError, State
 from orders import feed
 from orders.models import Order, OrderConfirmation
+from ordersupport import pruning
 from tests.plans import count, is_any_sorted, led_by, many_people, plans
 
 BY_RULE = pytest.mark.skipif(connection.vendor == "postgresql", reason="PostgreSQL chooses by what it counted; here is nothing to count")
@@ -135,6 +136,14 @@ def test_a_customer_is_looked_for_without_a_list_of_all_customers(admin_client: 
         answer = admin_client.get("/admin/autocomplete/?app_label=orders&model_name=order&field_name=customer&term=ali")
     assert answer.status_code == 200
     assert not led_by("LIST SUBQUERY", found)
+
+
+@BY_RULE
+def test_the_oldest_is_pruned_first_so_that_what_is_kept_is_read_once(db: None) -> None:
+    with plans() as found:
+        pruning.prune()
+    assert found
+    assert not is_any_sorted(found)
 
 
 @pytest.fixture
