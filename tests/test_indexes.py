@@ -6,10 +6,12 @@ from collections.abc import Callable
 import pytest
 from django.db import connection
 from django.test import Client
+from django.utils import timezone
 
 from accounts.models import ApiKey, User
 from chat import incoming
 from chat.entry import answers
+from chat.entry.models import LinkRequest
 from chat.mirrored import WebhookReceipt
 from chat.outbox import BackendError, State
 from orders import feed
@@ -109,6 +111,16 @@ def test_customers_are_listed_without_sorting_all_people(client: Client, api_key
         client.get("/api/customers/", headers={"Authorization": f"Token {api_key}"})
     assert not led_by("Sort Key: accounts_user.id", found)
     assert not is_any_sorted(found)
+
+
+def test_of_many_rows_that_are_due_since_one_moment_a_few_are_claimed_by_an_index(db: None) -> None:
+    asked = {"address_digest": "a", "caller_digest": "c", "next_attempt_at": timezone.now()}
+    LinkRequest.objects.bulk_create(LinkRequest(**asked) for _number in range(2000))
+    count(LinkRequest)
+    with plans() as found:
+        claimed = LinkRequest.claim(5)
+    assert len(claimed) == 5
+    assert not led_by("Sort Key: next_attempt_at", found)
 
 
 def test_what_the_feed_has_yet_to_tell_is_found_by_an_index(alice: User, place: Callable[..., Order]) -> None:
