@@ -52,7 +52,8 @@ class PersonAdmin(PrivacyActions):
     list_display = ("username", "name", "email", "on_duty", "is_staff", "date_joined")
     list_filter = ("is_staff", "is_active", "on_duty", "groups", "language")
     search_fields = ("username", "name", "email", "phone")
-    ordering = ("-date_joined",)
+    # The newest first. By `date_joined`, of which there is no index, all people would be sorted for each page.
+    ordering = ("-pk",)
     readonly_fields = ("public_id", "provider_id", "last_login", "date_joined")
     fieldsets = (
         (None, {"fields": ("username", "name", "email", "phone", "password")}),
@@ -136,7 +137,8 @@ class PersonAdmin(PrivacyActions):
         if request.GET.get("model_name") == "apikey":
             found = found.filter(groups__name=API_CLIENTS_GROUP)
         elif request.GET.get("field_name") == "customer":
-            found = found.filter(pk__in=User.customers())
+            # Of those found; as a subquery, the database would first list every customer.
+            found &= User.customers()
         return found.filter(is_active=True), may_repeat
 
 

@@ -8,6 +8,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from accounts.admin_filters import OfTheNewest
 from accounts.admin_read_only import ReadOnly
 from chat.admin_conversation import ConversationColumn
 from chat.models import Conversation, Event, Member
@@ -62,7 +63,7 @@ class EventAdmin(ConversationColumn, ReadOnly, admin.ModelAdmin[Event]):
     """One conversation's record, or everybody's newest."""
 
     list_display = ("sequence", "talk_with", "type", "sender", "words", "created_at")
-    list_filter = ("type", "created_at")
+    list_filter = (("type", OfTheNewest), "created_at")
     list_select_related = ("conversation__customer", "from_member__user")
     list_per_page = 50
     search_fields = ("conversation__public_id", "provider_id__exact", "client_key__exact")

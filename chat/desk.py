@@ -72,7 +72,8 @@ def last_answer() -> datetime | None:
 
 def _counted(found: "QuerySet[Conversation]") -> str:
     """How many, in words for a tab: "6", or "500+"."""
-    count = found[: MOST + 1].count()
+    # In no order: SQLite would look for those who wait among all, newest first.
+    count = found.order_by()[: MOST + 1].count()
     return str(count) if count <= MOST else f"{MOST}+"
 
 

@@ -228,12 +228,14 @@ class OutboxRow(models.Model):
         A row that comes back from dead workers for longer than the maximum age ends in `failed`: it may be what kills them.
         """
         now = clock()
-        due, most = cls.due(now).order_by("next_attempt_at", "pk"), cls.MOST_AT_ONCE
+        # Not by key besides: after an outage many are due since one moment, and PostgreSQL would sort them all for each claim.
+        due, most = cls.due(now).order_by("next_attempt_at"), cls.MOST_AT_ONCE
         if not due.exists() or (free := limit if most is None else min(limit, most - len(cls.in_hand(now)))) <= 0:
             return []
         token, until = leases.new_token(), now + lease()
         with transaction.atomic():
-            rows: list[Self] = list(due.select_for_update(skip_locked=True, of=("self",), no_key=True)[:free])
+            locked = due.select_for_update(skip_locked=True, of=("self",), no_key=True)[:free]
+            rows: list[Self] = sorted(locked, key=lambda row: (row.next_attempt_at, row.pk))
             taken = cls._base_manager.filter(pk__in=[row.pk for row in rows])
             began = Coalesce("tried_since", models.Value(now))
             taken.update(lease_token=token, next_attempt_at=until, attempts=models.F("attempts") + 1, tried_since=began)

@@ -87,7 +87,10 @@ class Order(models.Model):
         indexes = [
             models.Index(
                 fields=["articles_changed_at"], condition=Q(articles_changed_at__isnull=False), name="orders_with_changed_articles"
-            )
+            ),
+            # The API's `?ordering=`: who keeps a copy of all orders asks each minute for those that changed.
+            models.Index(fields=["updated_at"], name="orders_by_change"),
+            models.Index(fields=["created_at"], name="orders_by_entry"),
         ]
         constraints = [
             models.CheckConstraint(condition=Q(status__in=Status.values), name="order_status_is_known"),
@@ -217,7 +220,12 @@ class OrderConfirmation(OutboxRow):
             models.UniqueConstraint(fields=["order", "version"], name="one_confirmation_per_order_and_version"),
             models.CheckConstraint(condition=Q(mail_sent_at=None) | Q(event_added_at__isnull=False), name="no_mail_before_its_event"),
         ]
-        indexes = [*OutboxRow.Meta.indexes, models.Index(fields=["id"], condition=~Q(fed_state=F("state")), name="confirmations_not_fed")]
+        indexes = [
+            *OutboxRow.Meta.indexes,
+            models.Index(fields=["id"], condition=~Q(fed_state=F("state")), name="confirmations_not_fed"),
+            # What a person must look at is few among all, and its list is asked for while something is wrong.
+            models.Index(fields=["id"], condition=Q(is_unknown=True), name="confirmations_unknown"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.order_id}/{self.version}"

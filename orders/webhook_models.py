@@ -113,7 +113,7 @@ class WebhookDelivery(OutboxRow):
         if not waiting.exists():
             return waiting.none()
         under_way = Counter(row.endpoint_id for row in cls.in_hand(now))
-        of_endpoint = waiting.filter(endpoint=models.OuterRef("pk")).order_by("next_attempt_at", "pk").values("pk")
+        of_endpoint = waiting.filter(endpoint=models.OuterRef("pk")).order_by("next_attempt_at").values("pk")
         turns = [models.Subquery(of_endpoint[turn : turn + 1]) for turn in range(cls.MOST_OF_AN_ENDPOINT)]
         next_keys: list[int] = []
         down = open_names()

@@ -60,7 +60,8 @@ def _mailed_answers() -> "QuerySet[MailedAnswer]":
 def _delete(rows: "QuerySet[Any]") -> int:
     """Some at a time, so that nobody waits for one long write. What has become young or waiting meanwhile is kept."""
     count = 0
-    while keys := list(rows.values_list("pk", flat=True)[:BATCH]):
+    # The oldest first: in any other order each look would go through everything that is kept.
+    while keys := list(rows.order_by("pk").values_list("pk", flat=True)[:BATCH]):
         rows.filter(pk__in=keys).delete()
         count += len(keys)
     return count

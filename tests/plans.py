@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.db import connection
+from django.db.models import Model
 
 from accounts.models import User
 
@@ -27,13 +28,24 @@ def plans() -> Iterator[list[str]]:
 
 
 def many_people() -> None:
-    """So many that an index pays, and the database knows: PostgreSQL chooses by what it last counted."""
+    """So many that an index pays, and the database knows."""
     User.objects.bulk_create(User(username=f"person-{number}", email=f"person-{number}@example.com") for number in range(2000))
+    count(User)
+
+
+def count(*models: type[Model]) -> None:
+    """Let the database know how many rows there are: PostgreSQL chooses by what it last counted."""
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
-            cursor.execute("ANALYZE accounts_user")
+            for model in models:
+                cursor.execute(f"ANALYZE {model._meta.db_table}")
 
 
 def led_by(index: str, found: list[str]) -> bool:
     """Whether any of the plans goes by this index."""
     return any(index in plan for plan in found)
+
+
+def is_any_sorted(found: list[str]) -> bool:
+    """Whether SQLite would read all rows of a question, to sort them or to tell different ones, before it had the first."""
+    return any("USE TEMP B-TREE" in plan for plan in found)

@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 from django.views.decorators.http import require_GET, require_POST, require_safe
 
 from accounts import callers
+from accounts.admin_filters import OfTheNewest
 from accounts.models import User
 from chat import formats, mails
 from chat.outbox import State
@@ -52,7 +53,7 @@ class OrderAdmin(admin.ModelAdmin[Order]):
     autocomplete_fields = ("customer",)
     actions = ("resend", "open_chat")
     list_display = ("number", "customer_name", "state", "total_price", "placed", "told")
-    list_filter = (ToldFilter, "status", ("currency", admin.AllValuesFieldListFilter), "placed_at")
+    list_filter = (ToldFilter, "status", ("currency", OfTheNewest), "placed_at")
     list_select_related = ("customer__conversation",)
     list_per_page = 50
     search_fields = (
