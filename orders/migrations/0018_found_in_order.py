@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("orders", "0016_found_by_index_on_sqlite"),
+        ("orders", "0017_a_deleted_draft_leaves_no_gap"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
