@@ -8,7 +8,6 @@ import argparse
 import json
 import signal
 import sys
-import threading
 from pathlib import Path
 
 from tests.twins.bundle import Twins
@@ -28,13 +27,13 @@ def main() -> int:
         idle_seconds=options.idle_seconds,
         **extra,
     )
-    ended = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: ended.set())
+    # Held back in all threads and waited for: a handler that sets an event may come while this very thread holds the event's lock.
+    ends = {signal.SIGINT, signal.SIGTERM}
+    signal.pthread_sigmask(signal.SIG_BLOCK, ends)
     with twins:
         _prepare(twins, options)
         _introduce(twins, options)
-        ended.wait()
+        signal.sigwait(ends)
     return 0
 
 
