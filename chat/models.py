@@ -138,8 +138,9 @@ class Member(models.Model):
         step = timedelta(minutes=1) / settings.MESSAGES_PER_MINUTE
         most = max(step, timedelta(seconds=30))
         ahead = max(timedelta(), (self.paced_until or now) - now)
-        # Further ahead than is ever taken: the clock was set back since.
-        until = now + (ahead if ahead <= most else timedelta()) + step
+        # Much further ahead than is ever taken: the clock was set back since. (A little, where another process's clock is ahead of ours, or
+        # another took its turn after we had looked at ours.)
+        until = now + (ahead if ahead <= most + timedelta(minutes=1) else timedelta()) + step
         wait = until - now - most
         if wait > timedelta():
             return wait.total_seconds()

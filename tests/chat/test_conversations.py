@@ -269,6 +269,13 @@ def test_a_clock_that_was_set_back_keeps_nobody_from_writing(member: Member, ten
     assert refusal(member, "10") == "too_fast"
 
 
+def test_a_process_whose_clock_is_a_little_behind_keeps_to_the_same_limit(member: Member, ten_a_minute: time_machine.Traveller) -> None:
+    for number in range(5):
+        conversations.send_text(member, str(number))
+    ten_a_minute.shift(-0.5)
+    assert refusal(member, "5") == "too_fast"
+
+
 def test_ten_thousand_a_minute_are_held_to_ten(member: Member, ten_a_minute: time_machine.Traveller) -> None:
     drafts = [conversations.message(member, str(number)) for number in range(1000)]
     outcomes = []
