@@ -11,6 +11,16 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.RemoveIndex(
+            model_name="webhookdelivery",
+            name="deliveries_by_endpoint",
+        ),
+        migrations.AddIndex(
+            model_name="webhookdelivery",
+            index=models.Index(
+                condition=models.Q(("state", "waiting")), fields=["endpoint", "next_attempt_at", "id"], name="deliveries_by_endpoint"
+            ),
+        ),
         migrations.AddIndex(
             model_name="order",
             index=models.Index(fields=["updated_at"], name="orders_by_change"),
