@@ -167,6 +167,28 @@ def test_a_sign_of_life_brings_the_connection_back_at_once(product: Product, new
     expect(page.locator("#link-state")).to_have_text("Connected again")
 
 
+def test_who_was_woken_makes_one_connection_and_keeps_it(product: Product, new_page: NewPage, wire: Wire) -> None:
+    """What waits for an answer on a connection that another one has replaced would be sending for ever."""
+    page, sockets = new_page(expects=UNREACHABLE), list[WebSocket]()
+    page.on("websocket", lambda socket: sockets.append(socket))
+    page.clock.install()
+    enter(page, order_chat(product).link, by=wire.url)
+    say(page, "Hello")
+    expect_sent(page)
+    stop_the_clock(page)
+    wire.cut()
+    expect_cut_off(page)
+    wire.mend()
+    before = len(sockets)
+    page.evaluate("dispatchEvent(new Event('online'))")
+    expect(page.locator("#link-state")).to_have_text("Connected again")
+    # The pause that was cut short is over by then; the first look whether the connection still answers comes later.
+    page.clock.run_for(20_000)
+    say(page, "Are you there?")
+    expect_sent(page)
+    assert len(sockets) - before == 1
+
+
 def test_a_sign_of_life_counts_also_while_an_attempt_hangs(product: Product, new_page: NewPage, wire: Wire) -> None:
     page, sockets = new_page(expects=UNREACHABLE), list[WebSocket]()
     page.on("websocket", lambda socket: sockets.append(socket))

@@ -112,6 +112,8 @@ export class Line {
   }
 
   connect() {
+    // Whoever wakes us connects before the pause is over: its end must not put another socket in this one's place.
+    clearTimeout(this.timers.connect);
     // Browsers of a few years ago take no http address here.
     const url = this.url();
     url.protocol = url.protocol.replace("http", "ws");

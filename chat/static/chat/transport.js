@@ -108,7 +108,10 @@ export class SocketTransport {
       return this.api.send(item);
     }
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => this.line.drop(socket), ANSWER_MS);
+      const timer = setTimeout(() => {
+        this.line.drop(socket);
+        this.answer(item)?.reject(new Refusal({ lost: true }));
+      }, ANSWER_MS);
       const { client_key, body, vonage_after, based_on } = item;
       this.answers.set(client_key, { resolve, reject, timer });
       this.line.write({ type: "send", client_key, vonage_after, based_on, event: { type: "message", body } });
