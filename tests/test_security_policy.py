@@ -1,6 +1,7 @@
 """The content security policy: what every answer says, and what single pages add."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from django.test import Client
@@ -34,8 +35,14 @@ def test_every_answer_brings_the_strict_policy(client: Client, db: None, url: st
     assert directives(client.get(url)) == expected()
 
 
-def test_a_static_file_brings_its_type_and_its_age_and_nothing_that_only_a_page_heeds(client: Client) -> None:
+def test_a_static_file_brings_its_type_and_its_age_and_nothing_that_only_a_page_heeds(
+    client: Client, settings: Settings, tmp_path: Path
+) -> None:
     """A page is told what it may load, and by whom it may be opened; no browser asks a script or a style for that. nosniff is for files."""
+    # What is laid out in a fresh checkout, another test may have laid out, or not yet.
+    settings.STATIC_ROOT = tmp_path
+    (tmp_path / "chat").mkdir()
+    (tmp_path / "chat/style.css").write_text("a {}")
     answer = client.get("/static/chat/style.css")
     assert answer.getvalue()
     assert answer["X-Content-Type-Options"] == "nosniff"
