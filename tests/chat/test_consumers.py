@@ -294,13 +294,15 @@ async def test_a_key_used_for_another_text_is_refused(conversation: Conversation
         assert (await socket.until("error"))["code"] == "key_reused"
 
 
+def away(*args: Any, **kwargs: Any) -> NoReturn:
+    """What anything that asks the database comes to while it is away."""
+    raise OperationalError("the connection is closed")
+
+
 @browser_test
 async def test_a_socket_whose_database_is_away_closes_so_that_its_page_comes_back(
     conversation: Conversation, alices: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def away(*args: Any, **kwargs: Any) -> NoReturn:
-        raise OperationalError("the connection is closed")
-
     async with Socket(path(conversation, "?after=1"), alices) as socket:
         await socket.until("live")
         monkeypatch.setattr(record_of_events._Batch, "store", away)
@@ -312,9 +314,6 @@ async def test_a_socket_whose_database_is_away_closes_so_that_its_page_comes_bac
 async def test_what_a_page_says_to_a_socket_that_never_came_in_is_passed_over(
     conversation: Conversation, alices: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def away(*args: Any, **kwargs: Any) -> NoReturn:
-        raise OperationalError("the connection is closed")
-
     monkeypatch.setattr(access, "party", away)
     async with Socket(path(conversation, "?after=1"), alices) as socket:
         await socket.send(message())
@@ -343,9 +342,6 @@ async def test_a_socket_that_ended_over_a_fault_of_ours_is_heard_of_no_more(
 async def test_a_socket_of_which_two_things_fail_at_once_says_good_bye_once(
     conversation: Conversation, alices: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def away(*args: Any, **kwargs: Any) -> NoReturn:
-        raise OperationalError("the connection is closed")
-
     async with Socket(path(conversation, "?after=1"), alices) as socket:
         await socket.until("live")
         # Whether it may stay is looked after beside what it is to be told.

@@ -152,9 +152,8 @@ def expect_cut_off(page: Page) -> None:
     wait_for(look, "the page to notice")
 
 
-@pytest.mark.parametrize("sign", ["online", "focus", "pageshow"])
-def test_a_sign_of_life_brings_the_connection_back_at_once(product: Product, new_page: NewPage, wire: Wire, sign: str) -> None:
-    page = new_page(expects=UNREACHABLE)
+def cut_off(page: Page, product: Product, wire: Wire) -> None:
+    """A customer has written, the line breaks, and the page knows; its clock stands."""
     page.clock.install()
     enter(page, order_chat(product).link, by=wire.url)
     say(page, "Hello")
@@ -162,6 +161,12 @@ def test_a_sign_of_life_brings_the_connection_back_at_once(product: Product, new
     stop_the_clock(page)
     wire.cut()
     expect_cut_off(page)
+
+
+@pytest.mark.parametrize("sign", ["online", "focus", "pageshow"])
+def test_a_sign_of_life_brings_the_connection_back_at_once(product: Product, new_page: NewPage, wire: Wire, sign: str) -> None:
+    page = new_page(expects=UNREACHABLE)
+    cut_off(page, product, wire)
     wire.mend()
     page.evaluate("(sign) => dispatchEvent(new Event(sign))", sign)
     expect(page.locator("#link-state")).to_have_text("Connected again")
@@ -171,13 +176,7 @@ def test_who_was_woken_makes_one_connection_and_keeps_it(product: Product, new_p
     """What waits for an answer on a connection that another one has replaced would be sending for ever."""
     page, sockets = new_page(expects=UNREACHABLE), list[WebSocket]()
     page.on("websocket", lambda socket: sockets.append(socket))
-    page.clock.install()
-    enter(page, order_chat(product).link, by=wire.url)
-    say(page, "Hello")
-    expect_sent(page)
-    stop_the_clock(page)
-    wire.cut()
-    expect_cut_off(page)
+    cut_off(page, product, wire)
     wire.mend()
     before = len(sockets)
     page.evaluate("dispatchEvent(new Event('online'))")
@@ -192,13 +191,7 @@ def test_who_was_woken_makes_one_connection_and_keeps_it(product: Product, new_p
 def test_a_sign_of_life_counts_also_while_an_attempt_hangs(product: Product, new_page: NewPage, wire: Wire) -> None:
     page, sockets = new_page(expects=UNREACHABLE), list[WebSocket]()
     page.on("websocket", lambda socket: sockets.append(socket))
-    page.clock.install()
-    enter(page, order_chat(product).link, by=wire.url)
-    say(page, "Hello")
-    expect_sent(page)
-    stop_the_clock(page)
-    wire.cut()
-    expect_cut_off(page)
+    cut_off(page, product, wire)
     wire.mend()
     wire.lose_answers()
     before = len(sockets)
